@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * plugin: finds, checks and loads a storage plugin and reads its options. Never in the master; after fork only. */
+#ifndef WEIGATE_STORE_PLUGIN_H
+#define WEIGATE_STORE_PLUGIN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <weigate/storage.h>
+
+#include "base/err.h"
+#include "base/text.h"
+
+/* One `name = value` of [plugin NAME], with its line for the error. */
+struct plugin_option {
+  const char *name;
+  const char *value;
+  int line;
+};
+
+struct plugin_settings {
+  const char *plugin;      /* name in plugin_dir, or an absolute path */
+  const char *plugin_dir;
+  const struct plugin_option *options;
+  size_t options_count;
+  const char *conf_file;   /* for error sentences */
+};
+
+/* A loaded plugin with an open store; its code stays mapped for the life of the process. */
+struct plugin {
+  const struct weigate_storage_plugin *desc;  /* a full-size copy, members the plugin does not have are zero */
+  const struct weigate_tickets_v1 *tickets;   /* NULL without the extension */
+  struct weigate_store *store;
+  char path[512];
+  char digest[65];                            /* SHA-256 or BLAKE2b of the file, hex, for log and status */
+  /* private */
+  void *memory;
+};
+
+/* Finds the file (regular, owned by root or us, not writable by others, likewise every parent, inside plugin_dir unless absolute), loads that
+ * descriptor (RTLD_NOW | RTLD_LOCAL), checks magic, version, size, required calls, name; parses the options; opens the store. Each refusal is
+ * a sentence with the file and the fix. Before threads start. */
+int plugin_load(const struct plugin_settings *settings, struct plugin *ret_plugin, struct err *err);
+/* Closes the store; the code stays mapped. */
+void plugin_unload(struct plugin *plugin);
+/* Names a class: "unavailable", "outcome_unknown", … */
+const char *plugin_class_name(int class);
+/* A call struct with that time. */
+struct weigate_call plugin_call(uint32_t timeout_ms);
+
+#endif
