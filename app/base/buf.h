@@ -10,10 +10,10 @@
 #include "base/text.h"
 
 struct buf {
-  char *data;        /* never NULL-terminated by promise; buf_text() gives a terminated view */
+  char *data; /* never NULL-terminated by promise; buf_text() gives a terminated view */
   size_t len, cap;
-  size_t max;        /* the birth limit, bytes */
-  bool failed;       /* an append did not fit or memory was refused; sticky until buf_clear() */
+  size_t max;  /* the birth limit, bytes */
+  bool failed; /* an append did not fit or memory was refused; sticky until buf_clear() */
 };
 
 /* An empty buffer that will never hold more than max_bytes; allocates nothing yet. Any thread. */

@@ -14,8 +14,9 @@
 struct coro_pool;
 struct coro;
 
-/* A pool for at most count coroutines at once. Stacks (256 KiB of address space each, cJSON's depth cap times its frame with room to
- * spare; only touched pages are memory) are mapped when first needed, with a guard page below, and kept for reuse. Before threads start. */
+/* A pool for at most count coroutines at once. Stacks (256 KiB of address space each, cJSON's depth cap times its frame with room
+ * to spare; only touched pages are memory) are mapped when first needed, with a guard page below, and kept for reuse. Before
+ * threads start. */
 int coro_pool_new(struct loop *loop, size_t count, struct coro_pool **ret_pool, struct err *err);
 void coro_pool_free(struct coro_pool *pool); /* every coroutine must have ended */
 
@@ -28,7 +29,8 @@ struct coro *coro_self(void);
 struct loop *coro_loop(const struct coro *coro);
 /* Gives the thread back to the loop until coro_resume(). Coroutine; may suspend. */
 void coro_suspend_wait(void);
-/* Lets a suspended coroutine go on, now, on this stack's top; returns when it suspends again or ends. Loop's thread, outside coroutines. */
+/* Lets a suspended coroutine go on, now, on this stack's top; returns when it suspends again or ends. Loop's thread, outside
+ * coroutines. */
 void coro_resume(struct coro *coro);
 /* Suspends for that long. Coroutine; may suspend. */
 void coro_pause_wait(uint64_t ms);

@@ -16,17 +16,18 @@ struct cJSON;
 /* Most members and elements in one document; WeChat's largest answer has about 20. */
 #define JSON_ITEMS_MAX 1024
 
-/* Parses one object that fills the whole input (blanks around it and a leading BOM are accepted). Bytes inside strings are repaired before:
- * raw control bytes dropped, ill-formed UTF-8 and lone \uD800-\uDFFF escapes become U+FFFD; escapes are otherwise left alone. Refused
- * with a reason (a static text): NUL byte, more than JSON_DEPTH_MAX levels or JSON_ITEMS_MAX items, a second
- * document behind it, top level not an object. Strings that held \u0000 are marked so that json_get_string() refuses
+/* Parses one object that fills the whole input (blanks around it and a leading BOM are accepted). Bytes inside strings are
+ * repaired before: raw control bytes dropped, ill-formed UTF-8 and lone \uD800-\uDFFF escapes become U+FFFD; escapes are
+ * otherwise left alone. Refused with a reason (a static text): NUL byte, more than JSON_DEPTH_MAX levels or JSON_ITEMS_MAX items,
+ * a second document behind it, top level not an object. Strings that held \u0000 are marked so that json_get_string() refuses
  * them. The result is freed with json_free(). Any thread. */
 int json_parse_object(struct str text, struct cJSON **ret_object, const char **ret_why);
 void json_free(struct cJSON *object);
 
 enum json_got { JSON_GOT, JSON_MISSING, JSON_ODD };
 
-/* Case-sensitive; JSON_ODD: the member is there twice or has another type than asked for, or a string holds NUL. The slice lives as long as the object. */
+/* Case-sensitive; JSON_ODD: the member is there twice or has another type than asked for, or a string holds NUL. The slice lives
+ * as long as the object. */
 enum json_got json_get_string(const struct cJSON *object, const char *name, struct str *ret_text);
 /* An integer that a double holds exactly, within min..max. */
 enum json_got json_get_int(const struct cJSON *object, const char *name, int64_t min, int64_t max, int64_t *ret_value);

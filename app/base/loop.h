@@ -20,8 +20,8 @@ struct loop_watch {
 
 /* A one-shot timer; embedded in its owner. slot is 0 while it is not set. */
 struct loop_timer {
-  uint64_t at_ms;    /* clock_mono_ms() */
-  size_t slot;       /* place in the loop's heap plus one */
+  uint64_t at_ms; /* clock_mono_ms() */
+  size_t slot;    /* place in the loop's heap plus one */
   void (*fired)(struct loop_timer *timer);
   void *arg;
 };
@@ -36,7 +36,8 @@ struct loop_task {
 int loop_new(struct loop **ret_loop, struct err *err);
 void loop_free(struct loop *loop);
 
-/* Registers the watch for the epoll events; -1 with errno. A watch removed inside a callback is not called again. Loop's thread. */
+/* Registers the watch for the epoll events; -1 with errno. A watch removed inside a callback is not called again. Loop's thread.
+ */
 int loop_watch_add(struct loop *loop, struct loop_watch *watch, uint32_t epoll_events);
 int loop_watch_change(struct loop *loop, struct loop_watch *watch, uint32_t epoll_events);
 void loop_watch_remove(struct loop *loop, struct loop_watch *watch);

@@ -17,23 +17,27 @@ struct str {
 };
 
 #define STR(literal) ((struct str){(literal), sizeof(literal) - 1})
-#define STR_NONE ((struct str){NULL, 0})
+#define STR_NONE     ((struct str){NULL, 0})
 /* For "%.*s". */
 #define STR_ARG(s) (int)(s).n, (s).n ? (s).p : ""
 
-static inline struct str str_of(const char *text) { return (struct str){text, text ? strlen(text) : 0}; }
-static inline struct str str_make(const char *p, size_t n) { return (struct str){p, n}; }
+static inline struct str str_of(const char *text) {
+  return (struct str){text, text ? strlen(text) : 0};
+}
+static inline struct str str_make(const char *p, size_t n) {
+  return (struct str){p, n};
+}
 
 bool str_eq(struct str a, struct str b);
-bool str_eq_nocase(struct str a, struct str b);       /* ASCII only, independent of the locale */
+bool str_eq_nocase(struct str a, struct str b); /* ASCII only, independent of the locale */
 bool str_starts(struct str s, struct str prefix);
 bool str_starts_nocase(struct str s, struct str prefix);
 bool str_ends(struct str s, struct str suffix);
-bool str_has(struct str s, char c);                    /* contains the byte */
+bool str_has(struct str s, char c); /* contains the byte */
 /* Contains the text; case of ASCII letters ignored. */
 bool str_contains_nocase(struct str s, struct str part);
-struct str str_trim(struct str s);                     /* without blanks and tabs at both ends */
-struct str str_from(struct str s, size_t offset);      /* the rest, empty beyond the end */
+struct str str_trim(struct str s);                /* without blanks and tabs at both ends */
+struct str str_from(struct str s, size_t offset); /* the rest, empty beyond the end */
 /* Takes the part up to the separator off *rest and returns true, or false when *rest was exhausted (p == NULL). */
 bool str_split(struct str *rest, char separator, struct str *ret_part);
 /* Copies as a C string into to[size]; -1 (nothing written but the terminator) if it does not fit or holds a NUL. */
@@ -59,8 +63,8 @@ void text_html_escape(struct buf *out, struct str s);
 /* One line for logs and terminals: control, bidi-override and invalid bytes become \xNN or \u{N}, cut at max_bytes. */
 void text_printable(struct buf *out, struct str s, size_t max_bytes);
 
-void text_hex_encode(char *to, const uint8_t *bytes, size_t n);              /* 2n + 1 bytes, lower case */
-int text_hex_decode(uint8_t *to, size_t n, struct str s);                    /* exactly 2n digits */
+void text_hex_encode(char *to, const uint8_t *bytes, size_t n); /* 2n + 1 bytes, lower case */
+int text_hex_decode(uint8_t *to, size_t n, struct str s);       /* exactly 2n digits */
 /* Digits and letters only (WeChat's `state` permits nothing else): fixed length ceil(n * 8 / 5.95) written with a NUL. */
 size_t text_base62_length(size_t n);
 void text_base62_encode(char *to, const uint8_t *bytes, size_t n);
