@@ -1,0 +1,32 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Every case of tests/cases.txt is named by a test, and tests name no case that is not there."""
+import os
+import pathlib
+import re
+import sys
+
+top = pathlib.Path(os.environ.get('srcdir', '.'))
+ID = re.compile(r'\b([RSCKFJTZ]\d\d)\b')
+listed, excused = set(), set()
+for line in (top / 'tests/cases.txt').read_text().splitlines():
+    if line and not line.startswith('#'):
+        case, word = line.split()[:2]
+        listed.add(case)
+        if word == '!':
+            excused.add(case)
+
+named = {}
+for path in sorted((top / 'tests').rglob('*')):
+    if path.suffix in ('.c', '.py', '.sh', '.h') and 'guard' not in path.parts:
+        for case in ID.findall(path.read_text(errors='replace')):
+            named.setdefault(case, path.relative_to(top))
+
+missing = sorted(listed - excused - set(named))
+unknown = sorted(set(named) - listed)
+for case in missing:
+    print(f'{case}: no test names it')
+for case in unknown:
+    print(f'{case}: named in {named[case]}, but not in tests/cases.txt')
+print(f'{len(listed)} cases, {len(excused)} cannot occur, {len(missing)} without a test')
+sys.exit(1 if missing or unknown else 0)
