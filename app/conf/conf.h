@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * conf: weigate.conf as one read-only struct, made of each module's own settings. Only main, master and weigatectl include this.
+ */
+#ifndef WEIGATE_CONF_CONF_H
+#define WEIGATE_CONF_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "conf/lines.h"
+#include "fcgi/reactor.h"
+#include "signin/signin.h"
+
+/* More than the CPUs of any machine this runs on; each has its row of counters. */
+#define SERVER_WORKERS_MAX 256
+
+struct server_settings {
+  size_t workers;
+  size_t signins_max;
+  uint64_t grace_ms;
+  const char *control_socket; /* NULL: none */
+};
+
+struct conf {
+  char *path;
+  struct server_settings server;
+  struct account_settings *accounts;
+  size_t accounts_count;
+  struct session_settings session;
+  struct store_settings store;
+  struct fcgi_settings fcgi;
+  struct log_settings log;
+  struct lines lines; /* what the file says, for conf_value() and printing */
+  /* private */
+  unsigned flags;
+  char **kept; /* texts that the settings point to, secrets among them */
+  size_t kept_count;
+  struct plugin_option *plugin_options;
+};
+
+/* Paths of secrets are checked but the files not opened: account.secret is "" and session.keys NULL. For admin commands that
+ * need neither, and for fuzzing. */
+#define CONF_WITHOUT_SECRETS 0x1u
+
+/* Reads and checks the file and every file it names, each once. A failure leaves nothing behind; the sentence begins with file
+ * and line. seal_start() comes before. Owned by the caller. Before threads start. */
+int conf_load(const char *path, unsigned flags, struct conf **ret_conf, struct err *err);
+/* The same from a text; path is only named in sentences. */
+int conf_parse(struct str text, const char *path, unsigned flags, struct conf **ret_conf, struct err *err);
+/* Wipes the secrets. Accepts NULL. */
+void conf_free(struct conf *conf);
+
+/* What the file gives for an option, or its default; *ret_line (may be NULL) is 0 for a default. id: "" or an account's name in
+ * the file. NULL where there is neither. Any thread. */
+const char *conf_value(const struct conf *conf, const char *section, const char *id, const char *name, int *ret_line);
+/* What the store's part of a worker's settings looks like to signin. */
+struct signin_settings conf_signin(const struct conf *conf, const char *node);
+
+#endif
