@@ -17,11 +17,11 @@ struct cJSON;
 #define JSON_ITEMS_MAX 1024
 
 /* Parses one object that fills the whole input (blanks around it and a leading BOM are accepted). Bytes inside strings are
- * repaired before: raw control bytes dropped, ill-formed UTF-8 and lone \uD800-\uDFFF escapes become U+FFFD; escapes are
- * otherwise left alone. Refused with a reason (a static text that goes on from "the answer cannot be used: "): NUL byte, broken
- * escape, more than JSON_DEPTH_MAX levels or JSON_ITEMS_MAX items, a second document behind it, top level not an object. Strings
- * that held \u0000 are marked so that json_get_string() refuses them and names that held it match nothing. The result is freed
- * with json_free(). Any thread. */
+ * repaired before: raw control bytes stand for themselves as an escape of theirs would, ill-formed UTF-8 and lone \uD800-\uDFFF
+ * escapes become U+FFFD; escapes are otherwise left alone. Refused with a reason (a static text that goes on from "the answer
+ * cannot be used: "): NUL byte, broken escape, more than JSON_DEPTH_MAX levels or JSON_ITEMS_MAX items, a second document behind
+ * it, top level not an object. Strings that held \u0000 are marked so that json_get_string() refuses them and names that held it
+ * match nothing. The result is freed with json_free(). Any thread. */
 int json_parse_object(struct str text, struct cJSON **ret_object, const char **ret_why);
 void json_free(struct cJSON *object);
 

@@ -98,7 +98,7 @@ static int repair_string(struct walk *walk) {
     if (c == '\\') {
       if (repair_escape(walk) != 0) return -1;
     } else if (c < 0x20) {
-      skip(walk, 1);
+      copy(walk, 1); /* as \u00XX would: dropping it would turn one openid into another */
     } else if (c >= 0x7f) {
       repair_bytes(walk);
     } else {

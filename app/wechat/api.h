@@ -13,9 +13,9 @@
 struct wechat_settings {
   const char *appid;
   const char *secret;
-  const char *const *api_urls;  /* "https://api.weixin.qq.com", in order of preference */
+  const char *const *api_urls; /* "https://api.weixin.qq.com", in order of preference */
   size_t api_urls_count;
-  uint64_t request_timeout_ms;  /* whole budget of one upstream call, retries and failover included */
+  uint64_t request_timeout_ms; /* whole budget of one upstream call, retries and failover included */
 };
 
 struct wechat; /* one account; its breaker and the health of its hosts. Sign-in thread only. */
@@ -33,9 +33,10 @@ enum wechat_breaker wechat_breaker_state(const struct wechat *wechat, const char
 void wechat_token_wait(struct wechat *wechat, struct str code, struct wechat_token *ret_token, struct wechat_answer *ret_answer);
 /* Refresh token to token; unionid and is_snapshot of *token are kept. Coroutine; may suspend. */
 void wechat_refresh_wait(struct wechat *wechat, struct wechat_token *token, struct wechat_answer *ret_answer);
-/* Token to profile; lang zh_CN, zh_TW or en. The profile's openid is held against the token's: another one is WECHAT_RETRY with BAD_BODY. Coroutine; may suspend. */
-void wechat_profile_wait(struct wechat *wechat, const struct wechat_token *token, struct str lang, struct wechat_profile *ret_profile,
-                         struct wechat_answer *ret_answer);
+/* Token to profile; lang zh_CN, zh_TW or en. The profile's openid is held against the token's: another one is WECHAT_RETRY with
+ * BAD_BODY. Coroutine; may suspend. */
+void wechat_profile_wait(struct wechat *wechat, const struct wechat_token *token, struct str lang,
+                         struct wechat_profile *ret_profile, struct wechat_answer *ret_answer);
 /* Is the token still good? WECHAT_OK or WECHAT_REFRESH or …. Coroutine; may suspend. */
 void wechat_auth_wait(struct wechat *wechat, const struct wechat_token *token, struct wechat_answer *ret_answer);
 

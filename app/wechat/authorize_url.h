@@ -9,7 +9,7 @@
 #include "base/text.h"
 
 struct authorize_link {
-  struct str base;         /* account.authorize_url or the qrconnect address */
+  struct str base; /* account.authorize_url or the qrconnect address */
   struct str appid;
   struct str redirect_uri; /* not yet encoded */
   struct str scope;        /* snsapi_base | snsapi_userinfo | snsapi_login */
