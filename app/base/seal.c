@@ -90,7 +90,7 @@ static int open_bytes(const struct seal_keys *keys, enum seal_purpose purpose, s
   uint8_t context_hash[32];
   hash_context(purpose, context, context_hash);
   for (size_t i = 0; i < keys->count; i++) {
-    if (memcmp(keys->keys[i].id, bytes, KEY_ID_BYTES) != 0) continue; /* ids are public */
+    if (sodium_memcmp(keys->keys[i].id, bytes, KEY_ID_BYTES) != 0) continue;
     if (open_with(&keys->keys[i], purpose, context_hash, bytes, n, plain) != 0) continue;
     *ret_n = n - SEAL_OVERHEAD_BYTES;
     *ret_index = i;

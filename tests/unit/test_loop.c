@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <pthread.h>
+#include <signal.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -205,6 +206,90 @@ static void stop_before_run_returns_after_at_most_a_round(void **state) {
   loop_run(loop);
 }
 
+static void stop_on_signal(int number) {
+  (void)number;
+  loop_stop(loop);
+}
+
+static void raise_signal(struct loop_task *task) {
+  (void)task;
+  raise(SIGUSR1);
+}
+
+static void signal_handler_may_stop_the_loop(void **state) {
+  (void)state;
+  struct loop_task task = {.run = raise_signal};
+  signal(SIGUSR1, stop_on_signal);
+  loop_post(loop, &task);
+  loop_run(loop);
+  signal(SIGUSR1, SIG_DFL);
+}
+
+static void *stop_it(void *arg) {
+  (void)arg;
+  loop_stop(loop);
+  return NULL;
+}
+
+static void another_thread_may_stop_a_waiting_loop(void **state) {
+  (void)state;
+  pthread_t thread;
+  pthread_create(&thread, NULL, stop_it, NULL);
+  loop_run(loop);
+  pthread_join(thread, NULL);
+}
+
+static void note_task(struct loop_task *task) {
+  order[calls++ % (int)sizeof order] = *(const char *)task->arg;
+}
+
+static void timers_and_tasks_have_their_turn_among_many_events(void **state) {
+  (void)state;
+  enum { PIPES = 200 };
+  static int fds[PIPES][2];
+  static struct loop_watch watches[PIPES];
+  for (int i = 0; i < PIPES; i++) {
+    assert_int_equal(pipe(fds[i]), 0);
+    assert_int_equal(write(fds[i][1], "x", 1), 1);
+    watches[i] = (struct loop_watch){.fd = fds[i][0], .ready = count_ready};
+    assert_int_equal(loop_watch_add(loop, &watches[i], EPOLLIN), 0);
+  }
+  struct loop_task task = {.run = note_task, .arg = "t"};
+  struct loop_timer timer = {.fired = note_timer, .arg = "x"};
+  loop_post(loop, &task);
+  loop_timer_set(loop, &timer, 0);
+  loop_turn(loop, 0);
+  assert_true(calls <= 64 + 2);
+  assert_int_equal(timer.slot, 0);
+  for (int i = 0; i < PIPES; i++) {
+    loop_watch_remove(loop, &watches[i]);
+    close(fds[i][0]);
+    close(fds[i][1]);
+  }
+}
+
+static void *advance_clock(void *arg) {
+  (void)arg;
+  clock_advance_ms(3600000);
+  return NULL;
+}
+
+static void stop_by_timer(struct loop_timer *timer) {
+  (void)timer;
+  loop_stop(loop);
+}
+
+static void waiting_loop_notices_a_clock_moved_by_another_thread(void **state) {
+  (void)state;
+  clock_hold(0, 1);
+  struct loop_timer timer = {.fired = stop_by_timer};
+  loop_timer_set(loop, &timer, 3600001);
+  pthread_t thread;
+  pthread_create(&thread, NULL, advance_clock, NULL);
+  loop_run(loop);
+  pthread_join(thread, NULL);
+}
+
 #define loop_test(name) cmocka_unit_test_setup_teardown(name, make_loop, free_loop)
 
 int main(void) {
@@ -216,6 +301,10 @@ int main(void) {
       loop_test(many_timers_keep_the_heap_in_order),
       loop_test(tasks_of_each_thread_run_once_and_in_their_order),
       loop_test(task_may_post_itself_again),
+      loop_test(signal_handler_may_stop_the_loop),
+      loop_test(another_thread_may_stop_a_waiting_loop),
+      loop_test(timers_and_tasks_have_their_turn_among_many_events),
+      loop_test(waiting_loop_notices_a_clock_moved_by_another_thread),
       loop_test(stop_before_run_returns_after_at_most_a_round),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
