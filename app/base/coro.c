@@ -37,7 +37,7 @@
 
 /* 32 levels of cJSON (200 bytes each), printf (under 10 KiB) and a page's call chain fit many times; sanitizers widen
  * frames. */
-#define CORO_STACK_BYTES (256 * 1024)
+#define CORO_STACK_BYTES (256UL * 1024)
 /* Ended coroutines kept for reuse. Each may hold its whole stack as memory, usually 8 to 24 KiB: under 1 MiB stays after a burst.
  */
 #define CORO_IDLE_MAX 32
@@ -239,7 +239,7 @@ int coro_pool_new(struct loop *loop, size_t count, struct coro_pool **ret_pool, 
   struct coro *first = make_coro(pool);
   if (!first) {
     free(pool);
-    return err_set(err, "coroutines: cannot map a stack of %d KiB: %m", CORO_STACK_BYTES / 1024);
+    return err_set(err, "coroutines: cannot map a stack of %lu KiB: %m", CORO_STACK_BYTES / 1024);
   }
   put_idle(pool, first);
   *ret_pool = pool;

@@ -129,7 +129,7 @@ int seal_keys_parse(struct str text, struct seal_keys **ret_keys, struct err *er
   struct seal_keys *keys = sodium_malloc(sizeof *keys);
   if (!keys) return err_set(err, "out of memory for keys");
   sodium_memzero(keys, sizeof *keys);
-  unsigned lines[SEAL_KEYS_MAX], number = 0;
+  unsigned lines[SEAL_KEYS_MAX] = {0}, number = 0;
   struct str line;
   while (str_split(&text, '\n', &line)) {
     if (parse_line(keys, lines, line, ++number, err) != 0) {

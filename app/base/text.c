@@ -14,7 +14,7 @@ struct unit {
 
 /* From small to large: formatting takes the last one that divides the value. */
 static const struct unit durations[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
-static const struct unit sizes[] = {{"", 1}, {"K", 1024}, {"M", 1024 * 1024}, {"G", 1024 * 1024 * 1024}};
+static const struct unit sizes[] = {{"", 1}, {"K", 1024}, {"M", 1024UL * 1024}, {"G", 1024UL * 1024 * 1024}};
 
 #define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
 

@@ -214,6 +214,7 @@ static void K27_nonces_never_repeat_across_a_fork(void **state) {
       at += n;
       left -= (size_t)n;
     }
+    free(nonces);
     _exit(0);
   }
   close(fds[1]);
