@@ -58,6 +58,8 @@ static void add_person_json(struct exchange *exchange, uint32_t person) {
   add_string_member(out, "name", row->name_en);
   add_string_member(out, "name_zh", row->name_zh);
   add_string_member(out, "provokes", row->provokes);
+  add_string_member(out, "provokes_zh", row->provokes_zh);
+  buf_addf(out, ",\"grey\":%s", row->avatar == AVATAR_GREY ? "true" : "false");
   buf_addf(out, ",\"snapshot\":%s,\"unionid\":", row->snapshot ? "true" : "false");
   if (row->unionid == UNION_NO)
     buf_add_text(out, "null");
@@ -91,6 +93,18 @@ void control_people(struct exchange *exchange) {
   for (uint32_t i = 0; i < people_table_count; i++) {
     if (i > 0) buf_add_text(out, ",\n");
     add_person_json(exchange, i);
+  }
+  buf_add_text(out, "]}\n");
+}
+
+void control_accounts(struct exchange *exchange) {
+  const struct options *options = &exchange->sandbox->options;
+  struct buf *out = begin_json(exchange, 200);
+  buf_add_text(out, "{\"accounts\":[");
+  for (size_t i = 0; i < options->accounts_count; i++) {
+    buf_addf(out, "%s{\"appid\":\"%s\"", i ? "," : "", options->accounts[i].appid);
+    add_string_member(out, "secret", options->accounts[i].secret);
+    buf_addf(out, ",\"website\":%s}", options->accounts[i].website ? "true" : "false");
   }
   buf_add_text(out, "]}\n");
 }

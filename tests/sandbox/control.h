@@ -6,6 +6,7 @@
 #include "exchange.h"
 
 /* Each serves one method of one path of the table in server.c. Server threads. */
+void control_accounts(struct exchange *exchange);
 void control_people(struct exchange *exchange);
 void control_kinds(struct exchange *exchange);
 void control_faults(struct exchange *exchange);

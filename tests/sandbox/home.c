@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
- * home: the sandbox's own page; server threads. */
+ * home: the sandbox's own page, compiled in from home.html; server threads. */
 #include "home.h"
 
-#include "pages.h"
-#include "people.h"
-
-static const char style[] = "main{max-width:1080px;margin:0 auto;padding:32px 20px}";
+static const char page[] =
+#include "tests/sandbox/home_html.h"
+    ;
 
 void home_serve(struct exchange *exchange) {
-  pages_begin(exchange, "weigate sandbox", style);
-  buf_add_text(&exchange->reply.body, "<main></main></body></html>\n");
+  reply_set(exchange, 200, "text/html; charset=utf-8");
+  reply_header(exchange, "Cache-Control", STR("no-store"));
+  reply_header(exchange, "Content-Security-Policy",
+               STR("default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
+                   "connect-src 'self'; frame-ancestors 'none'"));
+  buf_add(&exchange->reply.body, page, sizeof page - 1);
 }
 
 void home_redirect(struct exchange *exchange) {

@@ -28,6 +28,8 @@ static const char phone_style[] =
     "60px #0003;"
     "display:flex;flex-direction:column;overflow:hidden}"
     ".bar{height:52px;display:flex;align-items:center;justify-content:center;font-weight:600;border-bottom:1px solid var(--line)}"
+    ".tag{font-weight:400;font-size:12px;color:var(--soft);border:1px solid var(--line);border-radius:4px;padding:0 "
+    "6px;margin-left:8px}"
     ".screen{flex:1;display:flex;flex-direction:column;padding:28px 24px 32px}"
     ".aside{max-width:340px;color:var(--soft);font-size:14px}.aside h2{color:var(--text);font-size:20px;margin:0 0 8px}"
     ".app{display:flex;align-items:center;gap:12px;font-size:15px}"
@@ -66,6 +68,7 @@ static void begin_phone(struct exchange *exchange, const char *title, const char
   pages_begin(exchange, title, phone_style);
   put(exchange, "<main class=stage><div class=phone><div class=bar>");
   put(exchange, bar);
+  put(exchange, pages_is_chinese(exchange) ? "<span class=tag>沙盒</span>" : "<span class=tag>sandbox</span>");
   put(exchange, "</div><div class=screen>");
 }
 
@@ -83,7 +86,7 @@ static void add_option(struct exchange *exchange, const struct person *row, bool
   put(exchange, "<option value=\"");
   add(exchange, row->id);
   put(exchange, "\" data-provokes=\"");
-  add(exchange, row->provokes);
+  add(exchange, zh ? row->provokes_zh : row->provokes);
   put(exchange, chosen ? "\" selected>" : "\">");
   add(exchange, zh ? row->name_zh : row->name_en);
   put(exchange, "</option>");

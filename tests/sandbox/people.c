@@ -15,6 +15,7 @@ static const struct person generated_row = {
     .name_en = "Load test person",
     .name_zh = "压测用户",
     .provokes = "Nothing: p000001 to p999999999 are made up on the spot for load tests.",
+    .provokes_zh = "没有特别之处：p000001 到 p999999999 随用随有，供压测使用。",
 };
 
 static uint32_t find_generated(struct str id) {

@@ -25,7 +25,7 @@ enum person_avatar { AVATAR_OWN, AVATAR_GREY, AVATAR_NONE, AVATAR_NULL };
 struct person {
   const char *id;
   const char *name_en, *name_zh;      /* how the pages call them */
-  const char *provokes;               /* one sentence for the developer */
+  const char *provokes, *provokes_zh; /* one sentence for the developer */
   struct str nickname;                /* the bytes between the quotes, as they go over the wire */
   const char *sex;                    /* raw JSON; NULL: 0, as for everybody since 2021 */
   struct str country, province, city; /* as on the wire; empty since 2021 */

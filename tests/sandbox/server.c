@@ -277,6 +277,7 @@ const struct route routes[] = {
   {"GET", "/", home_redirect},
   {"GET", "/sandbox", home_redirect},
   {"GET", "/sandbox/", home_serve},
+  {"GET", "/sandbox/accounts", control_accounts},
   {"GET", "/sandbox/people", control_people},
   {"GET", "/sandbox/kinds", control_kinds},
   {"GET", "/sandbox/faults", control_faults},
