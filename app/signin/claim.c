@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * claim: claims, waits for and settles a sign-in's ticket. Runs in coroutines of the sign-in thread. */
+#include "signin/claim.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/coro.h"
+
+#define VERSION    1
+#define PENDING    0xff
+#define HEAD_BYTES (1 + 1 + 4 + 2)
+/* Looks at a pending ticket: after 20 ms, then at twice the pause up to 250 ms, so that the end is seen soon and a slow first
+ * costs 4 reads a second. */
+#define LOOK_FIRST_MS 20
+#define LOOK_MAX_MS   250
+
+/* A ticket opens only as what it was sealed for: account, kind and key. */
+static struct str seal_context(const struct claim *claim, char to[700]) {
+  int n = snprintf(to, 700, "%s %s %s", claim->account->context, claim->kind, claim->key);
+  return str_make(to, (size_t)n);
+}
+
+static bool is_session_end(enum outcome outcome) {
+  return outcome == OUTCOME_SIGNED_IN || outcome == OUTCOME_SIGNED_IN_GUEST;
+}
+
+/* NULL: pending. Returns the size. */
+static size_t pack_end(const struct claim_end *end, uint8_t to[CLAIM_PLAIN_MAX]) {
+  uint8_t session[SESSION_PACKED_MAX];
+  size_t session_bytes = end && is_session_end(end->outcome) ? session_pack(&end->session, session) : 0;
+  size_t next_bytes = end ? strlen(end->next) : 0;
+  uint8_t *at = to;
+  *at++ = VERSION;
+  *at++ = end ? (uint8_t)end->outcome : PENDING;
+  at = bytes_put_u32(at, (uint32_t)(end ? end->errcode : 0));
+  *at++ = (uint8_t)(session_bytes >> 8);
+  *at++ = (uint8_t)session_bytes;
+  memcpy(at, session, session_bytes);
+  if (next_bytes) memcpy(at + session_bytes, end->next, next_bytes);
+  return (size_t)(at - to) + session_bytes + next_bytes;
+}
+
+static int unpack_end(const uint8_t *bytes, size_t n, struct claim_end *ret_end) {
+  if (n < HEAD_BYTES || bytes[0] != VERSION || bytes[1] >= OUTCOME_COUNT) return -1;
+  struct claim_end end = {.outcome = bytes[1], .errcode = (int)bytes_get_u32(bytes + 2)};
+  size_t session_bytes = (size_t)bytes[6] << 8 | bytes[7];
+  if (session_bytes > n - HEAD_BYTES || n - HEAD_BYTES - session_bytes > URL_NEXT_MAX_BYTES) return -1;
+  if (is_session_end(end.outcome) && session_unpack(bytes + HEAD_BYTES, session_bytes, &end.session) < 0) return -1;
+  memcpy(end.next, bytes + HEAD_BYTES + session_bytes, n - HEAD_BYTES - session_bytes);
+  *ret_end = end;
+  return 0;
+}
+
+/* Seals an end (NULL: pending) as the ticket's value. */
+static int seal_value(struct claim *claim, const struct claim_end *end, struct weigate_ticket *ret_ticket) {
+  uint8_t plain[CLAIM_PLAIN_MAX];
+  char context[700];
+  size_t n = pack_end(end, plain);
+  if (seal_lock_raw(claim->account->session->keys, SEAL_TICKET, seal_context(claim, context), plain, n, claim->value) < 0)
+    return -1;
+  *ret_ticket = (struct weigate_ticket){
+      .struct_size = sizeof(*ret_ticket),
+      .kind = {claim->kind, strlen(claim->kind)},
+      .key = {claim->key, strlen(claim->key)},
+      .value = {(const char *)claim->value, n + SEAL_OVERHEAD_BYTES},
+      .expires_at_us = clock_wall_us() + CLAIM_LIFETIME_S * INT64_C(1000000),
+  };
+  return 0;
+}
+
+/* True if the value tells an end; false while it is pending, or is not ours. */
+static bool open_value(const struct claim *claim, const struct store_ticket *ticket, struct claim_end *ret_end) {
+  uint8_t plain[CLAIM_PLAIN_MAX];
+  char context[700];
+  size_t n;
+  if (seal_open_raw(claim->account->session->keys, SEAL_TICKET, seal_context(claim, context), ticket->value, ticket->value_bytes,
+                    plain, sizeof(plain), &n) < 0)
+    return false;
+  return unpack_end(plain, n, ret_end) == 0;
+}
+
+void claim_of_state(struct claim *claim, const struct account *account, const uint8_t nonce[STATE_NONCE_BYTES]) {
+  claim->account = account;
+  claim->kind = "state";
+  text_hex_encode(claim->key, nonce, STATE_NONCE_BYTES);
+}
+
+void claim_of_code(struct claim *claim, const struct account *account, struct str code) {
+  uint8_t print[16];
+  claim->account = account;
+  claim->kind = "code";
+  seal_fingerprint(SEAL_CODE, account_context(account), code, print);
+  text_hex_encode(claim->key, print, sizeof(print));
+}
+
+enum claim_result claim_look_wait(struct claim *claim, struct store *store, struct claim_end *ret_end) {
+  struct store_ticket found;
+  struct store_answer answer;
+  store_ticket_get_wait(store, str_of(claim->kind), str_of(claim->key), &found, &answer);
+  if (!store_is_done(&answer)) return CLAIM_NO_STORE;
+  return found.is_found && open_value(claim, &found, ret_end) ? CLAIM_SETTLED : CLAIM_ABANDONED;
+}
+
+enum claim_result claim_take_wait(struct claim *claim, struct store *store, uint64_t patience_ms, struct claim_end *ret_end) {
+  struct weigate_ticket ticket;
+  struct store_ticket found = {0};
+  struct store_answer answer;
+  if (seal_value(claim, NULL, &ticket) < 0) return CLAIM_NO_STORE;
+  store_claim_wait(store, &ticket, &found, &answer);
+  if (!store_is_done(&answer)) return CLAIM_NO_STORE;
+  if (answer.item == WEIGATE_ITEM_NEW) return CLAIM_MINE;
+  if (found.is_found && open_value(claim, &found, ret_end)) return CLAIM_SETTLED;
+
+  uint64_t give_up_ms = clock_mono_ms() + patience_ms;
+  for (uint64_t pause_ms = LOOK_FIRST_MS; clock_mono_ms() < give_up_ms; pause_ms *= 2) {
+    coro_pause_wait(pause_ms < LOOK_MAX_MS ? pause_ms : LOOK_MAX_MS);
+    if (pause_ms > LOOK_MAX_MS) pause_ms = LOOK_MAX_MS;
+    enum claim_result looked = claim_look_wait(claim, store, ret_end);
+    if (looked != CLAIM_ABANDONED) return looked;
+  }
+  return CLAIM_ABANDONED;
+}
+
+int claim_settle(struct claim *claim, const struct claim_end *end, struct weigate_ticket *ret_ticket) {
+  return seal_value(claim, end, ret_ticket);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * claim: the ticket that makes a sign-in happen once: who holds it goes on, all others wait for what became of it. */
+#ifndef WEIGATE_SIGNIN_CLAIM_H
+#define WEIGATE_SIGNIN_CLAIM_H
+
+#include "signin/attempt.h"
+#include "signin/job.h"
+#include "signin/session.h"
+
+/* "state" tickets are named after the state's nonce, "code" tickets after the code's fingerprint in hex. */
+#define CLAIM_KEY_BYTES 33
+/* version, outcome, errcode, size of the session, session, return address */
+#define CLAIM_PLAIN_MAX (1 + 1 + 4 + 2 + SESSION_PACKED_MAX + URL_NEXT_MAX_BYTES)
+/* How long a claim is kept: as long as the state may come again, and the skew of clocks. */
+#define CLAIM_LIFETIME_S (STATE_LIFETIME_S + 2 * STATE_SKEW_S)
+
+struct claim {
+  const struct account *account;
+  const char *kind;
+  char key[CLAIM_KEY_BYTES];
+  uint8_t value[CLAIM_PLAIN_MAX + SEAL_OVERHEAD_BYTES]; /* sealed, for the ticket */
+};
+
+enum claim_result { CLAIM_MINE, CLAIM_SETTLED, CLAIM_ABANDONED, CLAIM_NO_STORE };
+
+/* What became of the first: *ret_session is filled where the outcome is a session. */
+struct claim_end {
+  enum outcome outcome;
+  int errcode;
+  struct session session;
+  char next[URL_NEXT_MAX_BYTES + 1];
+};
+
+void claim_of_state(struct claim *claim, const struct account *account, const uint8_t nonce[STATE_NONCE_BYTES]);
+void claim_of_code(struct claim *claim, const struct account *account, struct str code);
+
+/* Claims it. SETTLED: somebody was first and *ret_end says how it ended; waits for that up to patience_ms, then ABANDONED (its
+ * holder died, or is slower than any deadline). Coroutine; may suspend. */
+enum claim_result claim_take_wait(struct claim *claim, struct store *store, uint64_t patience_ms, struct claim_end *ret_end);
+/* Looks without claiming: SETTLED, or ABANDONED where nothing is there yet. Coroutine; may suspend. */
+enum claim_result claim_look_wait(struct claim *claim, struct store *store, struct claim_end *ret_end);
+/* The ticket that tells everybody the end; points into the claim. -1 without random bytes. */
+int claim_settle(struct claim *claim, const struct claim_end *end, struct weigate_ticket *ret_ticket);
+
+#endif

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * handover: the computer's attempt waits for a ticket that the phone leaves under its nonce. A number on both screens lets the
+ * person see that it is their own computer; nothing is handed over without their tap.
+ *
+ *   computer  GET /login            its attempt's login cookie, a QR code of /login?handover=STATE
+ *   phone     GET /login?handover   an attempt of its own that remembers STATE; WeChat; callback
+ *   phone     POST /handover        the tap: who signed in, sealed, as a ticket under STATE's nonce
+ *   computer  GET /handover         takes the ticket; session cookie; on to its page */
+#include "signin/handover.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/random.h"
+#include "base/scope.h"
+#include "signin/session_api.h"
+
+#define KIND        "handover"
+#define KEY_BYTES   (2 * STATE_NONCE_BYTES + 1)
+#define VALUE_BYTES (SESSION_PACKED_MAX + SEAL_OVERHEAD_BYTES)
+
+/* Asks every 2 s whether the phone is done; the page tells after the attempt's lifetime that a new code is needed. */
+static const char poll_script[] =
+    "(function(){var end=Date.now()+600000;function ask(){if(Date.now()>end){location.reload();return;}"
+    "fetch(document.querySelector('a.button').href,{headers:{Accept:'application/json'},credentials:'same-origin'})"
+    ".then(function(r){return "
+    "r.json();}).then(function(j){if(j.signed_in){location.replace(j.next);}else{setTimeout(ask,2000);}})"
+    ".catch(function(){setTimeout(ask,4000);});}setTimeout(ask,2000);})();";
+
+/* --- shared
+ * ------------------------------------------------------------------------------------------------------------------------ */
+
+/* Four digits that both screens show. */
+static void format_number(const struct state *state, char to[5]) {
+  snprintf(to, 5, "%04u", ((unsigned)state->nonce[0] << 16 | (unsigned)state->nonce[1] << 8 | state->nonce[2]) % 10000u);
+}
+
+static struct str seal_context(const struct account *account, const char *key, char to[700]) {
+  int n = snprintf(to, 700, "%s " KIND " %s", account->context, key);
+  return str_make(to, (size_t)n);
+}
+
+static bool read_state(struct str query, struct state *ret_state, char ret_text[STATE_TEXT_BYTES]) {
+  SCOPE_BUF struct buf text;
+  buf_init(&text, 256);
+  return query_value(query, "state", &text) == WEB_VALUE_ONE && str_copy(buf_str(&text), ret_text, STATE_TEXT_BYTES) == 0 &&
+         state_parse(buf_str(&text), ret_state) == 0 && state_is_timely(ret_state, clock_wall_s());
+}
+
+static void end_stale(struct job *job) {
+  answer_outcome(job, OUTCOME_STATE_EXPIRED,
+                 &(struct answer_detail){.stage = "handover", .why = "the QR code is too old or broken"});
+}
+
+/* --- computer: the QR code
+ * ----------------------------------------------------------------------------------------------------------- */
+
+static void write_qr_page(struct job *job, const char *state_text) {
+  SCOPE_BUF struct buf link, poll, sentence;
+  struct state state;
+  char number[5];
+  bool zh = job->is_chinese;
+  buf_init(&link, 1024);
+  buf_init(&poll, 1024);
+  buf_init(&sentence, 512);
+  if (state_parse(str_of(state_text), &state) < 0) return end_stale(job);
+  format_number(&state, number);
+  buf_addf(&link, "%s%s/login?handover=%s", job->account->settings->public_url.text, job->account->settings->prefix, state_text);
+  buf_addf(&poll, "%s/handover?state=%s", job->account->settings->prefix, state_text);
+  buf_addf(&sentence,
+           zh ? "打开手机微信扫一扫，核对数字 %s 后确认，这里会自动登录。"
+              : "Scan with WeChat on your phone, check the number %s there and confirm. This page then goes on by itself.",
+           number);
+  page_write(&job->response, &(struct page){
+                                 .status = 200,
+                                 .is_chinese = zh,
+                                 .icon = PAGE_ICON_INFO,
+                                 .title = zh ? STR("微信扫码登录") : STR("Sign in with WeChat"),
+                                 .sentence = buf_str(&sentence),
+                                 .qr_text = buf_str(&link),
+                                 .button = zh ? STR("我已在手机上确认") : STR("I have confirmed on my phone"),
+                                 .button_href = buf_str(&poll),
+                                 .script = str_make(poll_script, sizeof(poll_script) - 1),
+                             });
+}
+
+void handover_show_qr(struct job *job, const struct login_start *start) {
+  struct attempt attempt;
+  char state_text[STATE_TEXT_BYTES];
+  if (login_begin(start, &attempt) < 0) return answer_outcome(job, OUTCOME_NO_RANDOM, NULL);
+  attempt_format_state(job->account, &attempt, state_text);
+  write_qr_page(job, state_text);
+  if (attempt_set_cookie(job->account, &job->request, &attempt, clock_wall_s(), &job->response) < 0)
+    return answer_outcome(job, OUTCOME_NO_RANDOM, NULL);
+  outcome_count(OUTCOME_QR_SHOWN);
+}
+
+/* --- phone: sign in, then confirm
+ * ------------------------------------------------------------------------------------------------------ */
+
+bool handover_is_asked(const struct job *job) {
+  SCOPE_BUF struct buf text;
+  buf_init(&text, 256);
+  return query_value(job->request.query, "handover", &text) != WEB_VALUE_NONE;
+}
+
+void handover_begin(struct job *job, struct login_start *start) {
+  SCOPE_BUF struct buf text;
+  struct state state;
+  buf_init(&text, 256);
+  if (query_value(job->request.query, "handover", &text) != WEB_VALUE_ONE || state_parse(buf_str(&text), &state) < 0 ||
+      !state_is_timely(&state, clock_wall_s()))
+    return end_stale(job);
+  start->next = buf_str(&text);
+  start->flags |= ATTEMPT_HANDOVER;
+  login_redirect(job, start, OUTCOME_REDIRECTED);
+}
+
+void handover_ask(struct job *job, const struct attempt *attempt, const struct session *session) {
+  SCOPE_BUF struct buf fields, sentence, href;
+  struct state state;
+  char number[5];
+  bool zh = job->is_chinese;
+  if (session->is_guest) return answer_outcome(job, OUTCOME_SNAPSHOT_USER, NULL);
+  if (state_parse(str_of(attempt->next), &state) < 0) return end_stale(job);
+  format_number(&state, number);
+  buf_init(&fields, 256);
+  buf_init(&sentence, 512);
+  buf_init(&href, 256);
+  buf_addf(&fields, "state=%s", attempt->next);
+  buf_addf(&href, "%s/handover", job->account->settings->prefix);
+  buf_addf(&sentence,
+           zh ? "请确认您的电脑屏幕上显示的数字是 %s。如果不是，或者您没有在电脑上操作，请不要确认。"
+              : "Confirm only if your own computer shows the number %s. If it does not, or you are not signing in there, close "
+                "this page.",
+           number);
+  page_write(&job->response, &(struct page){
+                                 .status = 200,
+                                 .is_chinese = zh,
+                                 .icon = PAGE_ICON_INFO,
+                                 .title = zh ? STR("在电脑上登录？") : STR("Sign in on the computer?"),
+                                 .sentence = buf_str(&sentence),
+                                 .post_button = zh ? STR("确认登录") : STR("Sign in there"),
+                                 .post_href = buf_str(&href),
+                                 .post_fields = buf_str(&fields),
+                                 .second = zh ? STR("不是我") : STR("Not me"),
+                                 .second_href = str_of(job->account->settings->default_next),
+                             });
+}
+
+/* Leaves the ticket: insert-if-absent, so that the first confirmation stands. */
+static int leave_ticket_wait(struct job *job, const struct state *state) {
+  uint8_t packed[SESSION_PACKED_MAX], value[VALUE_BYTES];
+  char key[KEY_BYTES], context[700];
+  struct store_answer answer;
+  text_hex_encode(key, state->nonce, STATE_NONCE_BYTES);
+  size_t n = session_pack(&job->session, packed);
+  if (seal_lock_raw(job->account->session->keys, SEAL_TICKET, seal_context(job->account, key, context), packed, n, value) < 0)
+    return -1;
+  struct weigate_ticket ticket = {
+      .struct_size = sizeof(ticket),
+      .kind = {KIND, sizeof(KIND) - 1},
+      .key = {key, KEY_BYTES - 1},
+      .value = {(const char *)value, n + SEAL_OVERHEAD_BYTES},
+      .expires_at_us = clock_wall_us() + STATE_LIFETIME_S * INT64_C(1000000),
+  };
+  store_claim_wait(job->store, &ticket, NULL, &answer);
+  return store_is_done(&answer) ? 0 : -1;
+}
+
+void handover_confirm_wait(struct job *job) {
+  struct state state;
+  char state_text[STATE_TEXT_BYTES];
+  if (!request_is_same_site(job)) return answer_outcome(job, OUTCOME_FOREIGN_ORIGIN, NULL);
+  if (job->session_state != SESSION_GOOD || job->session.is_guest) return answer_outcome(job, OUTCOME_NOT_SIGNED_IN, NULL);
+  if (!read_state(job->request.body, &state, state_text)) return end_stale(job);
+  if (leave_ticket_wait(job, &state) < 0)
+    return answer_outcome(job, OUTCOME_STORAGE_UNAVAILABLE, &(struct answer_detail){.stage = "handover", .retry_after_s = 5});
+  answer_outcome(job, OUTCOME_HANDED_OVER, &(struct answer_detail){.stage = "handover"});
+}
+
+/* --- computer: is it done?
+ * --------------------------------------------------------------------------------------------------------------- */
+
+/* 1 with the session to continue, 0 while nothing is there, -1 without a store. */
+static int take_ticket_wait(struct job *job, const struct attempt *attempt, struct session *ret_session) {
+  uint8_t packed[SESSION_PACKED_MAX];
+  char key[KEY_BYTES], context[700];
+  struct store_ticket found;
+  struct store_answer answer;
+  size_t n;
+  text_hex_encode(key, attempt->nonce, STATE_NONCE_BYTES);
+  store_ticket_take_wait(job->store, STR(KIND), str_of(key), &found, &answer);
+  if (!store_is_done(&answer)) return -1;
+  if (!found.is_found) return 0;
+  if (seal_open_raw(job->account->session->keys, SEAL_TICKET, seal_context(job->account, key, context), found.value,
+                    found.value_bytes, packed, sizeof(packed), &n) < 0 ||
+      session_unpack(packed, n, ret_session) < 0)
+    return 0;
+  return 1;
+}
+
+static void answer_waiting(struct job *job, const char *state_text) {
+  if (!job->is_api) return write_qr_page(job, state_text);
+  response_status(&job->response, 200);
+  response_private(&job->response);
+  response_type(&job->response, "application/json");
+  buf_add_text(&job->response.body, "{\"signed_in\":false}\n");
+}
+
+/* The computer's session is one of its own: signing out there leaves the phone's alone. */
+static void answer_signed_in(struct job *job, const struct attempt *attempt, struct session *session) {
+  SCOPE_BUF struct buf next;
+  buf_init(&next, 2 * URL_NEXT_MAX_BYTES);
+  answer_add_next(job->account, str_of(attempt->next), &next);
+  session->signed_in_at_s = clock_wall_s();
+  if (random_bytes(session->id, sizeof(session->id)) < 0) return answer_outcome(job, OUTCOME_NO_RANDOM, NULL);
+  if (job->is_api) {
+    response_status(&job->response, 200);
+    response_private(&job->response);
+    response_type(&job->response, "application/json");
+    buf_add_text(&job->response.body, "{\"signed_in\":true,\"next\":");
+    json_add_string(&job->response.body, buf_str(&next));
+    buf_add_text(&job->response.body, "}\n");
+  } else {
+    answer_redirect(job, 303, buf_str(&next));
+  }
+  attempt_clear_cookie(job->account, attempt, &job->response);
+  if (session_set_cookie(job->account, session, clock_wall_s(), &job->response) < 0)
+    return answer_outcome(job, OUTCOME_NO_RANDOM, NULL);
+  outcome_count(OUTCOME_SIGNED_IN);
+}
+
+void handover_poll_wait(struct job *job) {
+  struct attempt attempt;
+  struct state state;
+  struct session session;
+  char state_text[STATE_TEXT_BYTES];
+  if (!read_state(job->request.query, &state, state_text) ||
+      attempt_find(job->account, &job->request, str_of(state_text), clock_wall_s(), &attempt, &state) != ATTEMPT_MATCH)
+    return end_stale(job);
+  switch (take_ticket_wait(job, &attempt, &session)) {
+  case 1:
+    return answer_signed_in(job, &attempt, &session);
+  case 0:
+    return answer_waiting(job, state_text);
+  default:
+    answer_outcome(job, OUTCOME_STORAGE_UNAVAILABLE, &(struct answer_detail){.stage = "handover", .retry_after_s = 5});
+  }
+}

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * session_api: shows, creates, refreshes and verifies a session for programs. Runs in coroutines of the sign-in thread. */
+#include "signin/session_api.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/scope.h"
+#include "signin/claim.h"
+#include "signin/login.h"
+#include "signin/record.h"
+#include "store/person_json.h"
+
+/* {"code":"…","state":"…"} with room for blanks. */
+#define BODY_MAX_BYTES 4096
+/* Two refreshes of one person within this time are one: the second is answered from the store. */
+#define REFRESH_APART_S 10
+
+/* --- who is asking
+ * -------------------------------------------------------------------------------------------------------------- */
+
+bool request_is_same_site(const struct job *job) {
+  const struct request *request = &job->request;
+  struct origin origin;
+  if (!request->origin.n)
+    return !request->fetch_site.n || str_eq(request->fetch_site, STR("same-origin")) || str_eq(request->fetch_site, STR("none"));
+  if (origin_parse(request->origin, &origin, NULL) < 0) return false;
+  const struct url_site *site = &job->account->site;
+  if (str_eq(str_of(origin.text), str_of(site->self.text))) return true;
+  for (size_t i = 0; i < site->allowed_count; i++)
+    if (str_eq(str_of(origin.text), str_of(site->allowed[i].text))) return true;
+  return false;
+}
+
+static bool read_session(struct job *job, struct session *ret_session) {
+  *ret_session = job->session;
+  if (job->session_state == SESSION_GOOD) return true;
+  answer_outcome(job, OUTCOME_NOT_SIGNED_IN, NULL);
+  return false;
+}
+
+/* --- session JSON
+ * ---------------------------------------------------------------------------------------------------------------- */
+
+static void write_session(struct job *job, const struct session *session, const struct weigate_person *person) {
+  struct buf *body = &job->response.body;
+  const struct account *account = job->account;
+  response_status(&job->response, 200);
+  response_private(&job->response);
+  response_type(&job->response, "application/json");
+  buf_add_char(body, '{');
+  person_json_add_identity(body, &(struct person_identity){
+                                     .appid = str_of(account_appid(account, session->is_website)),
+                                     .openid = str_of(session->openid),
+                                     .unionid = str_of(session->unionid),
+                                     .scope = str_of(session_scope(session)),
+                                     .is_snapshot = session->is_guest,
+                                 });
+  buf_add_char(body, ',');
+  person_json_add_profile(body, person);
+  buf_add_char(body, ',');
+  person_json_add_time(body, "signed_in_at", session->signed_in_at_s * 1000000);
+  buf_add_char(body, ',');
+  person_json_add_time(body, "expires_at", session_expires_at_s(account->session, session) * 1000000);
+  buf_add_text(body, "}\n");
+}
+
+static int load_wait(struct job *job, const struct session *session, uint32_t want, struct store_person *ret_person) {
+  struct store_answer answer;
+  store_load_wait(job->store, str_of(account_appid(job->account, session->is_website)), str_of(session->openid), want, ret_person,
+                  &answer);
+  if (store_is_done(&answer)) return 0;
+  answer_outcome(job, OUTCOME_STORAGE_UNAVAILABLE, &(struct answer_detail){.stage = "session", .retry_after_s = 5});
+  return -1;
+}
+
+static void show_wait(struct job *job, const struct session *session) {
+  struct store_person person;
+  if (load_wait(job, session, 0, &person) == 0) write_session(job, session, person.is_found ? &person.person : NULL);
+  store_person_done(&person);
+}
+
+void session_show_wait(struct job *job) {
+  struct session session;
+  job->is_api = true;
+  if (read_session(job, &session)) show_wait(job, &session);
+}
+
+/* --- creating
+ * ---------------------------------------------------------------------------------------------------------------------- */
+
+static bool check_json_post(struct job *job) {
+  struct str type = job->request.content_type, media = type;
+  str_split(&type, ';', &media);
+  if (!request_is_same_site(job))
+    answer_outcome(job, OUTCOME_FOREIGN_ORIGIN, NULL);
+  else if (!str_eq_nocase(str_trim(media), STR("application/json")))
+    answer_outcome(job, OUTCOME_UNSUPPORTED_MEDIA_TYPE, NULL);
+  else if (job->request.body.n > BODY_MAX_BYTES)
+    answer_outcome(job, OUTCOME_PAYLOAD_TOO_LARGE, NULL);
+  else
+    return true;
+  return false;
+}
+
+static void end_bad_body(struct job *job, const char *why) {
+  answer_outcome(job, OUTCOME_BAD_REQUEST, &(struct answer_detail){.stage = "session", .why = why});
+}
+
+static void answer_completed_wait(struct job *job, struct completion *c, enum outcome outcome) {
+  if (outcome == OUTCOME_ESCALATED) outcome = OUTCOME_CODE_REJECTED; /* the app asks for the next code itself */
+  if (outcome != OUTCOME_SIGNED_IN && outcome != OUTCOME_SIGNED_IN_GUEST)
+    return answer_outcome(job, outcome, &(struct answer_detail){.wechat = &c->wechat, .stage = c->stage, .why = c->why});
+  c->session.sealed_at_s = clock_wall_s();
+  show_wait(job, &c->session);
+  if (session_set_cookie(job->account, &c->session, c->session.sealed_at_s, &job->response) < 0)
+    return answer_outcome(job, OUTCOME_NO_RANDOM, NULL);
+  if (c->attempt) attempt_clear_cookie(job->account, c->attempt, &job->response);
+  outcome_count(outcome);
+}
+
+static void create_wait(struct job *job, struct str code, struct str state_text) {
+  static const enum outcome outcomes[] = {
+      [ATTEMPT_NO_STATE] = OUTCOME_STATE_MISSING,  [ATTEMPT_BAD_STATE] = OUTCOME_STATE_MISMATCH,
+      [ATTEMPT_NO_COOKIE] = OUTCOME_STATE_MISSING, [ATTEMPT_MISMATCH] = OUTCOME_STATE_MISMATCH,
+      [ATTEMPT_EXPIRED] = OUTCOME_STATE_EXPIRED,
+  };
+  struct attempt attempt;
+  struct state state;
+  struct completion c = {.job = job, .code = code, .channel = "spa"};
+  if (!complete_is_code(code)) return end_bad_body(job, "code is missing or malformed");
+  enum attempt_match match = attempt_find(job->account, &job->request, state_text, clock_wall_s(), &attempt, &state);
+  if (match == ATTEMPT_MATCH)
+    c.attempt = &attempt;
+  else if (match != ATTEMPT_NO_STATE || !job->account->settings->code_without_state)
+    return answer_outcome(job, outcomes[match], &(struct answer_detail){.stage = "state"});
+  answer_completed_wait(job, &c, complete_wait(&c));
+}
+
+void session_create_wait(struct job *job) {
+  struct cJSON *body;
+  const char *why;
+  struct str code = STR_NONE, state = STR_NONE;
+  job->is_api = true;
+  if (!check_json_post(job)) return;
+  if (json_parse_object(job->request.body, &body, &why) < 0) return end_bad_body(job, why);
+  bool is_odd = json_get_string(body, "code", &code) != JSON_GOT || json_get_string(body, "state", &state) == JSON_ODD;
+  if (is_odd)
+    end_bad_body(job, "code and state must be strings");
+  else
+    create_wait(job, code, state);
+  json_free(body);
+}
+
+/* --- the stored token
+ * -------------------------------------------------------------------------------------------------------------- */
+
+struct held {
+  struct job *job;
+  struct session session;
+  struct store_person person;
+  struct wechat *wechat;
+  struct wechat_token token;
+  struct wechat_answer answer;
+};
+
+/* Session, stored person and opened token of who asks; otherwise the answer is given. */
+static bool hold_wait(struct held *h, struct job *job) {
+  *h = (struct held){.job = job};
+  job->is_api = true;
+  if (!request_is_same_site(job)) return answer_outcome(job, OUTCOME_FOREIGN_ORIGIN, NULL), false;
+  if (!read_session(job, &h->session)) return false;
+  h->wechat = h->session.is_website ? job->account->website : job->account->wechat;
+  if (!h->wechat || load_wait(job, &h->session, WEIGATE_WANT_TOKEN, &h->person) < 0) return false;
+  if (h->person.is_found && record_token_open(job->account, &h->person.person, &h->token) == 0) return true;
+  answer_outcome(job, OUTCOME_NOT_SIGNED_IN, &(struct answer_detail){.stage = "token", .why = "no token is stored that opens"});
+  store_person_done(&h->person);
+  return false;
+}
+
+static void release(struct held *h) {
+  store_person_done(&h->person);
+  explicit_bzero(&h->token, sizeof(h->token));
+}
+
+static enum outcome outcome_of_refresh(const struct wechat_answer *answer) {
+  switch (answer->action) {
+  case WECHAT_REFRESH:
+  case WECHAT_REAUTHORIZE:
+  case WECHAT_ESCALATE:
+  case WECHAT_RESTART:
+  case WECHAT_CODE_USED:
+    return OUTCOME_NOT_SIGNED_IN;
+  default:
+    return complete_outcome_of(answer);
+  }
+}
+
+static void end_refused(struct held *h, const char *stage) {
+  answer_outcome(h->job, outcome_of_refresh(&h->answer), &(struct answer_detail){.wechat = &h->answer, .stage = stage});
+}
+
+/* Stores the refreshed tokens, and the profile where there is one. */
+static int store_refreshed_wait(struct held *h, const struct wechat_profile *profile) {
+  struct record *record = malloc(sizeof(*record));
+  struct store_answer answer = {.class = WEIGATE_FAILED};
+  if (record && record_begin(record) == 0) {
+    record_person(record, account_appid(h->job->account, h->session.is_website), &h->token);
+    if (profile) record_profile(record, profile);
+    if (record_token(record, h->job->account, &h->token) == 0) store_record_wait(h->job->store, &record->signin, &answer);
+  }
+  free(record);
+  return store_is_done(&answer) ? 0 : -1;
+}
+
+/* True for the one that may refresh now; others are answered from the store. */
+static bool is_first_to_refresh_wait(struct held *h) {
+  char key[80];
+  struct revocation print;
+  struct store_answer answer;
+  revoke_of_person(account_context(h->job->account), str_of(h->session.openid), 0, 0, &print);
+  text_hex_encode(key, print.print, sizeof(print.print));
+  struct weigate_ticket ticket = {
+      .struct_size = sizeof(ticket),
+      .kind = {"refresh", 7},
+      .key = {key, strlen(key)},
+      .expires_at_us = clock_wall_us() + REFRESH_APART_S * INT64_C(1000000),
+  };
+  store_claim_wait(h->job->store, &ticket, NULL, &answer);
+  return !store_is_done(&answer) || answer.item == WEIGATE_ITEM_NEW;
+}
+
+static void refresh_wait(struct held *h) {
+  struct wechat_profile profile;
+  wechat_refresh_wait(h->wechat, &h->token, &h->answer);
+  if (h->answer.action != WECHAT_OK) return end_refused(h, "refresh");
+  wechat_profile_wait(h->wechat, &h->token, str_of(h->job->account->settings->lang), &profile, &h->answer);
+  if (h->answer.action != WECHAT_OK) return end_refused(h, "profile");
+
+  if (store_refreshed_wait(h, &profile) < 0) {
+    answer_outcome(h->job, OUTCOME_STORAGE_UNAVAILABLE, &(struct answer_detail){.stage = "record", .retry_after_s = 5});
+  } else {
+    session_set_nickname(&h->session, profile.nickname);
+    h->session.profile_at_s = clock_wall_s();
+    show_wait(h->job, &h->session);
+    session_set_cookie(h->job->account, &h->session, clock_wall_s(), &h->job->response);
+  }
+  wechat_profile_done(&profile);
+}
+
+void session_refresh_wait(struct job *job) {
+  struct held h;
+  if (!hold_wait(&h, job)) return;
+  if (is_first_to_refresh_wait(&h))
+    refresh_wait(&h);
+  else
+    show_wait(job, &h.session);
+  release(&h);
+}
+
+static void answer_valid(struct job *job, bool is_valid) {
+  response_status(&job->response, 200);
+  response_private(&job->response);
+  response_type(&job->response, "application/json");
+  buf_add_text(&job->response.body, is_valid ? "{\"valid\":true}\n" : "{\"valid\":false}\n");
+}
+
+/* A refresh that WeChat refuses for good means false; a WeChat that is busy or away never does. */
+static void verify_by_refresh_wait(struct held *h) {
+  wechat_refresh_wait(h->wechat, &h->token, &h->answer);
+  if (h->answer.action == WECHAT_OK) {
+    if (store_refreshed_wait(h, NULL) < 0)
+      log_warn("account %s: refreshed tokens could not be stored", h->job->account->settings->id);
+    return answer_valid(h->job, true);
+  }
+  if (outcome_of_refresh(&h->answer) == OUTCOME_NOT_SIGNED_IN) return answer_valid(h->job, false);
+  end_refused(h, "refresh");
+}
+
+void session_verify_wait(struct job *job) {
+  struct held h;
+  if (!hold_wait(&h, job)) return;
+  wechat_auth_wait(h.wechat, &h.token, &h.answer);
+  if (h.answer.action == WECHAT_OK)
+    answer_valid(job, true);
+  else if (h.answer.action == WECHAT_REFRESH)
+    verify_by_refresh_wait(&h);
+  else if (outcome_of_refresh(&h.answer) == OUTCOME_NOT_SIGNED_IN)
+    answer_valid(job, false);
+  else
+    end_refused(&h, "verify");
+  release(&h);
+}
+
+/* --- authorize
+ * ----------------------------------------------------------------------------------------------------------------------- */
+
+/* Where the app receives its code: judged like a return address, and made absolute. */
+static bool add_redirect_uri(struct job *job, struct buf *out) {
+  SCOPE_BUF struct buf asked, judged;
+  buf_init(&asked, FCGI_REQUEST_MAX_BYTES);
+  buf_init(&judged, 2 * URL_NEXT_MAX_BYTES);
+  if (query_value(job->request.query, "redirect_uri", &asked) != WEB_VALUE_ONE) return false;
+  if (!url_next_judge(&job->account->site, buf_str(&asked), &judged)) return false;
+  if (str_starts(buf_str(&judged), STR("/"))) buf_add_text(out, job->account->settings->public_url.text);
+  buf_add_str(out, buf_str(&judged));
+  return true;
+}
+
+void authorize_run(struct job *job) {
+  SCOPE_BUF struct buf redirect_uri, link;
+  struct attempt attempt;
+  char state[STATE_TEXT_BYTES];
+  struct login_start start = {
+      .next = str_of(job->account->settings->default_next), .scope = job->account->settings->scope, .flags = ATTEMPT_SPA};
+  job->is_api = true;
+  buf_init(&redirect_uri, 4 * URL_NEXT_MAX_BYTES);
+  buf_init(&link, LOGIN_LINK_MAX_BYTES);
+  if (job->request.method == WEB_HEAD) return response_status(&job->response, 200);
+  if (!add_redirect_uri(job, &redirect_uri))
+    return answer_outcome(
+        job, OUTCOME_BAD_REQUEST,
+        &(struct answer_detail){.stage = "authorize", .why = "redirect_uri is missing or not of an allowed origin"});
+  if (login_begin(&start, &attempt) < 0) return answer_outcome(job, OUTCOME_NO_RANDOM, NULL);
+  login_add_link(job->account, &attempt, buf_str(&redirect_uri), &link);
+  attempt_format_state(job->account, &attempt, state);
+
+  response_status(&job->response, 200);
+  response_private(&job->response);
+  response_type(&job->response, "application/json");
+  buf_add_text(&job->response.body, "{\"authorize_url\":");
+  json_add_string(&job->response.body, buf_str(&link));
+  buf_addf(&job->response.body, ",\"state\":\"%s\",\"expires_in\":%d}\n", state, STATE_LIFETIME_S);
+  if (attempt_set_cookie(job->account, &job->request, &attempt, clock_wall_s(), &job->response) < 0)
+    return answer_outcome(job, OUTCOME_NO_RANDOM, NULL);
+  outcome_count(OUTCOME_REDIRECTED);
+}
