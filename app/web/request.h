@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/text.h"
 #include "fcgi/reactor.h"
 
@@ -22,21 +23,26 @@ struct request {
   struct str cookie_second; /* a second HTTP_COOKIE parameter, if sent */
   struct str accept, accept_language, user_agent, content_type, origin, referer, remote_addr, host;
   struct str requested_with, fetch_mode, fetch_site, purpose; /* X-Requested-With, Sec-Fetch-Mode, Sec-Fetch-Site, Sec-Purpose */
-  struct str status_gate;   /* WEIGATE_STATUS as the nginx location sets it */
+  struct str status_gate;                                     /* WEIGATE_STATUS as the nginx location sets it */
+  struct str require; /* WEIGATE_REQUIRE: "person" where the location does not admit a guest */
   struct str body;
 };
 
-/* Reads the exchange. Returns 0, or the status to answer: 400 for a missing, repeated or NUL-holding deciding parameter, a CONTENT_LENGTH that
- * is not a plain decimal or does not match the body; 413 for one above the limit. *ret_why is a static text. Any thread. */
+/* Reads the exchange. Returns 0, or the status to answer: 400 for a missing, repeated or NUL-holding deciding parameter, a
+ * CONTENT_LENGTH that is not a plain decimal or does not match the body; 413 for one above the limit. *ret_why is a static text.
+ * On failure what could be read is there all the same, so that /auth can be told from the rest. path may point into *ret_request,
+ * which must not be moved. Any thread. */
 int request_read(struct fcgi_exchange *exchange, struct request *ret_request, const char **ret_why);
 
 enum web_value { WEB_VALUE_NONE, WEB_VALUE_ONE, WEB_VALUE_MANY, WEB_VALUE_BAD };
 
-/* Finds one query (or form) member by its exact name and percent-decodes its value into out (appended; NUL and bad escapes: BAD, twice: MANY). */
+/* Finds one query (or form) member by its exact name and percent-decodes its value into out (appended; NUL and bad escapes: BAD,
+ * twice: MANY; nothing is appended then). A value with a bare '?' is an address that was put in without encoding: everything
+ * behind it is its own query, and never read as further members. Any thread. */
 enum web_value query_value(struct str query, const char *name, struct buf *out);
 
-/* True for a program rather than a page load: Accept names application/json and not text/html, or X-Requested-With: XMLHttpRequest, or
- * Sec-Fetch-Mode is there and is not navigate. */
+/* True for a program rather than a page load: Accept names application/json and not text/html, or X-Requested-With:
+ * XMLHttpRequest, or Sec-Fetch-Mode is there and is not navigate. */
 bool request_is_api(const struct request *request);
 /* True inside WeChat's browser (User-Agent names MicroMessenger). */
 bool request_is_wechat(const struct request *request);

@@ -9,16 +9,20 @@
 #include "base/text.h"
 #include "fcgi/reactor.h"
 
-/* nginx's default fastcgi_buffer_size is 4 KiB and a block above it is answered 502; its own record header and status line need room. */
+/* nginx's default fastcgi_buffer_size is 4 KiB and a block above it is answered 502; its own record header and status line need
+ * room. */
 #define RESPONSE_HEAD_MAX_BYTES 3584
 
 struct response {
   struct buf head;
   struct buf body;
-  bool refused; /* a header value had a byte below 0x20 or 0x7f, or the block grew too long: response_send() answers 500 instead */
+  int status;
+  bool
+      refused; /* a header value had a byte below 0x20 or 0x7f, or the block grew too long: response_send() answers 500 instead */
 };
 
-/* An empty answer with that status line. A response may be initialised again after response_done(), or cleared by response_status(). */
+/* Nothing yet: response_status() begins an answer. One response can serve many requests one after the other and keeps its memory.
+ */
 void response_init(struct response *response);
 void response_done(struct response *response);
 /* Starts over with this status. */
@@ -35,7 +39,7 @@ void response_type(struct response *response, const char *content_type);
 /* application/problem+json (RFC 9457) with type about:blank, title, status, error; errcode when not 0 and rid when not empty. */
 void response_problem(struct response *response, int status, const char *title, const char *error, int errcode, struct str rid);
 
-/* Sends it and ends the exchange. The body is left out for HEAD. Any thread. */
+/* Sends it and ends the exchange. The body is left out for HEAD, 204 and 304. The response stays the caller's. Any thread. */
 void response_send(struct response *response, struct fcgi_exchange *exchange, bool is_head);
 
 #endif

@@ -17,7 +17,8 @@ struct route {
   const void *target; /* the owner's own row data */
 };
 
-/* Exact match: no trailing slash, no case folding, no parameters. On WRONG_METHOD *ret_allow is the set of methods the path has. */
+/* Exact match: no trailing slash, no case folding, no parameters. On WRONG_METHOD *ret_allow is the set of methods the path has.
+ */
 enum route_found route_find(const struct route *routes, size_t count, enum web_method method, struct str path,
                             const struct route **ret_route, unsigned *ret_allow);
 /* "GET, HEAD, POST" into to[64]. */

@@ -20,19 +20,21 @@ struct origin {
   bool is_loopback; /* 127.0.0.0/8, ::1, localhost */
 };
 
-/* Parses "scheme://host[:port]" and nothing behind it (one '/' is accepted); http or https only, no user info, wildcard, or final dot. */
+/* Parses "scheme://host[:port]" and nothing behind it (one '/' is accepted); http or https only, no user info, wildcard, or final
+ * dot. */
 int origin_parse(struct str text, struct origin *ret_origin, struct err *err);
 
 struct url_site {
-  struct origin self;             /* account.public_url */
-  const struct origin *allowed;   /* account.allowed_origins */
+  struct origin self;           /* account.public_url */
+  const struct origin *allowed; /* account.allowed_origins */
   size_t allowed_count;
-  struct str prefix;              /* account.prefix: its own paths are no return addresses */
+  struct str prefix; /* account.prefix: its own paths are no return addresses */
 };
 
-/* Appends the address to go to: `next` itself (unchanged but for percent-encoding of blanks, quotes and bytes from 0x80) if it is a path on
- * the own origin or an absolute address on an allowed one; returns false and appends nothing otherwise. Refuses control bytes, backslashes anywhere
- * before the query, "//", own login, callback and logout paths after dot segments are resolved, longer than URL_NEXT_MAX_BYTES. */
+/* Appends the address to go to: `next` itself (unchanged but for percent-encoding of blanks, quotes and bytes from 0x80) if it is
+ * a path on the own origin or an absolute address on an allowed one; returns false and appends nothing otherwise. Refuses control
+ * bytes, backslashes anywhere before the query, "//", own login, callback and logout paths after dot segments are resolved,
+ * longer than URL_NEXT_MAX_BYTES. */
 bool url_next_judge(const struct url_site *site, struct str next, struct buf *out);
 
 #endif
