@@ -41,6 +41,9 @@ AC_DEFUN([WEIGATE_SANITIZER], [
   WEIGATE_CFLAGS="$WEIGATE_CFLAGS $weigate_san"
   WEIGATE_LDFLAGS="$WEIGATE_LDFLAGS $weigate_san"
   AC_SUBST([WEIGATE_LDFLAGS])
+  dnl A plugin links with no undefined symbol of the host; only a sanitizer's own come from the program.
+  AS_IF([test "x$enable_sanitizer" = xno], [PLUGIN_LDFLAGS="-Wl,-z,defs"])
+  AC_SUBST([PLUGIN_LDFLAGS])
 ])
 
 dnl Hardening is on by default. _FORTIFY_SOURCE wants optimisation and is left out where a sanitizer does its work better.

@@ -20,9 +20,11 @@
  *   - `call` carries the time the call may take in, and the error out. A call returns within timeout_ms + 100 ms.
  *   - Returning WEIGATE_OK means done, and durable as far as the plugin's `durability` promises. Any other class means nothing was
  *     written, with one exception: WEIGATE_OUTCOME_UNKNOWN. The host then sends the identical batch again, so every write is
- *     idempotent by (observed_at_us, write_id) and event_id.
+ *     idempotent: people by their stamps, events by (event_at_us, event_id), a claim by its value. Only `take` cannot be repeated.
+ *   - A batch is one unit: its items become visible together, or none does, apart from those refused one by one (see results).
  *   - Arrays have a stride: walk them with it, never with sizeof. Structs begin with struct_size: read no member that lies beyond
- *     it, take those for absent (zero). WEIGATE_HAS() asks. Reserved bits are zero; refuse others with WEIGATE_INVALID.
+ *     it, take those for absent (zero). WEIGATE_HAS() asks. Reserved bits are zero; refuse others with WEIGATE_INVALID. In arrays
+ *     that come without a stride (results, values) the struct_size of the first element is the distance to the next.
  *   - Texts are valid UTF-8 without NUL, within the limits below, but not terminated. The host cleans text before; a plugin
  *     checks the limits and refuses (WEIGATE_ITEM_REJECTED, naming the field), it never cuts.
  *   - Inputs belong to the host until the call returns. What a sink is given belongs to the plugin and is valid during that call
@@ -128,8 +130,12 @@ struct weigate_call {
  *   unionid                  non-empty beats empty; among non-empty the greater stamp wins
  *   sex                      1 and 2 beat 0 (unknown); among known the greater stamp wins
  *   region                   province, city, country as one; any non-empty beats all empty; then the greater stamp
+ *                            (an empty unionid, sex 0 and an empty region say nothing: a plugin does not keep them, nor their stamps)
  *   first_seen_us            the smaller            last_seen_us   the greater
- * A write whose stamp is at or before the person's tombstone changes nothing (WEIGATE_ITEM_ERASED). */
+ * A tombstone takes the groups whose stamps are at or before its own, whichever of the two arrives first; where nothing newer is left
+ * (last_seen_us included) the person is gone, and the write is WEIGATE_ITEM_ERASED. Where something is, first_seen_us starts anew behind
+ * the tombstone. Stamps, first_seen_us and last_seen_us are later than 1970 and at most WEIGATE_FUTURE_MAX_US ahead of the host's clock,
+ * else the item is refused. */
 struct weigate_person {
   uint32_t struct_size;
   uint32_t has; /* WEIGATE_PERSON_… */
@@ -178,7 +184,9 @@ struct weigate_person {
 #define WEIGATE_EVENT_LOGIN 0x01u    /* a completed sign-in of this person: counts towards login_count and login_days */
 #define WEIGATE_EVENT_SNAPSHOT 0x02u /* a virtual visitor of WeChat's snapshot mode: no openid, never a person */
 
-/* How one sign-in ended. Idempotent by event_id: the second insert changes nothing and counts nothing. */
+/* How one sign-in ended. Idempotent by (event_at_us, event_id), both made once by the host (the time comes first so that stores can part
+ * events by it): the second insert changes nothing and counts nothing. An event of an erased person from before the erasure is kept without
+ * its openid. */
 struct weigate_event {
   uint32_t struct_size;
   uint32_t flags; /* WEIGATE_EVENT_… */
@@ -263,14 +271,15 @@ enum weigate_item {
   WEIGATE_ITEM_NEW = 1,       /* a record that was not there */
   WEIGATE_ITEM_UPDATED = 2,   /* at least one group of the write won */
   WEIGATE_ITEM_STALE = 3,     /* newer ones were there; only first and last seen may have moved */
-  WEIGATE_ITEM_DUPLICATE = 4, /* this very write was there already */
+  WEIGATE_ITEM_DUPLICATE = 4, /* this very write was there already; claim: so was this very claim, with equal value and lifetime */
   WEIGATE_ITEM_ERASED = 5,    /* older than the person's tombstone: nothing was written */
   WEIGATE_ITEM_REJECTED = 6,  /* this item breaks a limit (see field); the others went their way */
   WEIGATE_ITEM_MISSING = 7,   /* erase: there was nobody; ticket: there was none */
   WEIGATE_ITEM_TAKEN = 8      /* claim: the key was held already */
 };
 
-/* One result per item, in order, in an array of the host's. An item without a person part reports its event or ticket. */
+/* One result per item, in order, in an array of the host's. An item without a person part reports its event, or else its ticket. Where the
+ * call itself fails, no result says anything. */
 struct weigate_result {
   uint32_t struct_size;
   uint32_t outcome;  /* enum weigate_item */
@@ -452,7 +461,8 @@ const struct weigate_storage_plugin *weigate_storage_plugin_v1(const struct weig
 struct weigate_tickets_v1 {
   uint32_t struct_size;
   uint32_t reserved;
-  /* Insert-if-absent, each item for itself: NEW, or TAKEN and the sink (may be NULL) is given what is there. A ticket past its time is absent. */
+  /* Insert-if-absent, each item for itself: NEW, or TAKEN and the sink (may be NULL) is given what is there, or DUPLICATE where that equals
+   * the claim in value and lifetime: an earlier try of the same call. A ticket past its time is absent. */
   int (*claim)(struct weigate_handle *handle, struct weigate_call *call, const struct weigate_tickets *batch,
                struct weigate_result *results, weigate_ticket_sink sink, void *context);
   /* Inserts or replaces: NEW or UPDATED. */
@@ -461,7 +471,7 @@ struct weigate_tickets_v1 {
   /* kind and key of each item are read; the sink is called once per item, in order. */
   int (*get)(struct weigate_handle *handle, struct weigate_call *call, const struct weigate_tickets *keys, weigate_ticket_sink sink,
              void *context);
-  /* Like get, and removes: of two takers one gets it. */
+  /* Like get, and removes: of two takers one gets it. With WEIGATE_TICKET_DURABLE in an item it stays removed after a power cut. */
   int (*take)(struct weigate_handle *handle, struct weigate_call *call, const struct weigate_tickets *keys, weigate_ticket_sink sink,
               void *context);
   /* Tickets of a kind written since *cursor (0: all), at most `limit`; moves the cursor. A ticket may be given again; none is left out. */
