@@ -30,7 +30,7 @@ LIBRARIES = {
     r'<sodium(/.*)?\.?h?>': {'base'},
     r'<ini\.h>': {'conf'},
     r'<qrencode\.h>': {'web'},
-    r'<sys/epoll\.h>': {'base', 'fcgi'},
+    r'<sys/epoll\.h>': {'base', 'fcgi', 'master'},  # master: signals, workers and the control socket on a loop
     r'<dlfcn\.h>': {'store'},
     r'<(sqlite3|libpq-fe|lmdb|microhttpd)\.h>': set(),
 }
