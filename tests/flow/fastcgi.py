@@ -6,6 +6,7 @@
         answer = peer.answer()          # .status .headers .body
         assert peer.is_closed()
 """
+import json
 import socket
 import struct
 
@@ -79,6 +80,13 @@ class Answer:
     def all(self, name):
         return [value for key, value in self.headers if key.lower() == name.lower()]
 
+    def json(self):
+        return json.loads(self.body)
+
+    def json_error(self):
+        """The word of a problem document, '' for other answers."""
+        return self.json()['error'] if self.header('Content-Type') == 'application/problem+json' else ''
+
 
 class Connection:
     """One connection to the FastCGI socket (a path, or a (host, port) pair)."""
@@ -142,3 +150,13 @@ def ask(address, path, body=b'', **more):
     with Connection(address) as peer:
         peer.send(request(path, body=body, keep=False, **more))
         return peer.answer()
+
+
+class Client(Connection):
+    """A kept connection for many well-formed requests."""
+
+    def get(self, path, **more):
+        self.send(request(path, **more))
+        answer = self.answer()
+        assert answer is not None, f'the connection ended instead of answering {path}'
+        return answer

@@ -50,7 +50,6 @@ http {{
     location /app/ {{
       auth_request /weixin/auth;
       error_page 401 = /weixin/login;
-      {identity}
       proxy_pass http://unix:{dir}/app.sock;
     }}
     {server}
@@ -65,10 +64,9 @@ http {{
 }}
 '''
 
-# The commented variant of the shipped snippet, by hand: what an application behind nginx gets to see.
-IDENTITY = '\n      '.join(
-    f'auth_request_set $weigate_{name} $upstream_http_x_weigate_{name}; proxy_set_header X-Weigate-{name.capitalize()} $weigate_{name};'
-    for name in ('appid', 'openid', 'unionid', 'nickname', 'scope', 'expires'))
+# A second account in the same process, under its own prefix.
+SHOP = {'appid': SHOP_APPID, 'secret_file': lambda rig: rig.dir / 'shopsecret', 'prefix': '/shop', 'public_url': lambda rig: rig.url,
+        'authorize_url': lambda rig: rig.sandbox.url + '/connect/oauth2/authorize', 'api_urls': lambda rig: rig.sandbox.url}
 
 
 def free_port():
@@ -216,10 +214,13 @@ class Instance:
 class Rig:
     prefix = '/weixin'
 
-    def __init__(self, directory, programs, sandbox, conf=None, instances=1, tls=False, http='', server='', environment=None, start=True):
+    def __init__(self, directory, programs, sandbox, conf=None, instances=1, tls=False, http='', server='', environment=None, start=True, shop=False):
         self.dir, self.programs, self.sandbox = directory, programs, sandbox
-        self.overrides, self.tls = conf or {}, tls
+        self.overrides, self.tls = dict(conf or {}), tls
+        if shop:
+            self.overrides['account shop'] = SHOP
         self.extra = {'http': http, 'server': server}
+        self.has_shop = shop
         self.environment = environment or {}
         self.known_secrets = {APPSECRET, SHOP_APPSECRET}
         self.exit_codes_expected = {0}
@@ -279,14 +280,19 @@ class Rig:
     def write_nginx(self):
         for name in ('upstream.conf', 'weigate.conf'):
             (self.dir / name).write_text(self.shipped(name))
+        server = self.extra['server']
+        if self.has_shop:
+            locations = self.shipped('weigate.conf').split('# --- who it is')[0]
+            (self.dir / 'shop.conf').write_text(locations.replace('/weixin', '/shop'))
+            server += 'include {dir}/shop.conf; location /shop-private/ {{ auth_request /shop/auth; error_page 401 = /shop/login; alias {dir}/www/private/; }}'
         tls = ''
         if self.tls:
             make_certificate(self.dir)
             tls = f'ssl_certificate {self.dir}/cert.pem; ssl_certificate_key {self.dir}/key.pem;'
         user = f'user {SERVICE_USER};' if IS_ROOT else ''
         (self.dir / 'nginx.conf').write_text(NGINX_CONF.format(
-            dir=self.dir, user=user, port=self.port, listen='ssl' if self.tls else '', tls=tls, identity=IDENTITY,
-            http=self.extra['http'].format(dir=self.dir), server=self.extra['server'].format(dir=self.dir)))
+            dir=self.dir, user=user, port=self.port, listen='ssl' if self.tls else '', tls=tls,
+            http=self.extra['http'].format(dir=self.dir), server=server.format(dir=self.dir)))
 
     # --- processes -------------------------------------------------------------------------------------------------------------
 
@@ -354,6 +360,9 @@ class Rig:
 
     def ask(self, path, body=b'', **more):
         return self.first.ask(path, body=body, **more)
+
+    def kept_connection(self):
+        return fastcgi.Client(self.socket)
 
     def sandbox_agree(self, visitor, authorize_url, person):
         return self.sandbox.agree(visitor, authorize_url, person)

@@ -6,13 +6,9 @@ from urllib.parse import parse_qsl, quote, urlsplit
 
 import pytest
 
-from rig import SHOP_APPID, rss_kib, write_private
+from rig import rss_kib, write_private
 from visitor import API_CALL, Visitor, query_of
 from wait import SLACK
-
-SHOP = {'account shop': {'appid': SHOP_APPID, 'secret_file': lambda rig: rig.dir / 'shopsecret', 'prefix': '/shop', 'public_url': lambda rig: rig.url,
-                         'authorize_url': lambda rig: rig.sandbox.url + '/connect/oauth2/authorize', 'api_urls': lambda rig: rig.sandbox.url}}
-
 
 @pytest.fixture
 def nobody_is_called(sandbox):
@@ -222,7 +218,7 @@ def test_a_planted_session_cookie_is_replaced_and_never_valid(rig, visitor, pers
 
 def test_the_state_of_one_account_is_refused_by_another(new_rig, person, sandbox):
     """S20: two accounts in one process, each with its prefix."""
-    rig = new_rig(SHOP, server='location /shop/ {{ include {dir}/shop_params; }}', shop=True)
+    rig = new_rig(shop=True)
     visitor = Visitor(rig)
     address = visitor.agree_at(visitor.start('/weixin/login?next=/private/'), person)
     answer = rig.ask('/shop/callback', query=urlsplit(address).query, cookie=visitor.cookie_header(urlsplit(rig.url + '/')), HTTP_ACCEPT='application/json')
