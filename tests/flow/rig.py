@@ -367,11 +367,18 @@ class Rig:
     def sandbox_agree(self, visitor, authorize_url, person):
         return self.sandbox.agree(visitor, authorize_url, person)
 
+    def run(self, program, *arguments):
+        """A program as the service's user, to its end."""
+        return subprocess.run([str(program), '-c', str(self.first.conf), *arguments], capture_output=True, text=True, timeout=30 * SLACK,
+                              env=self.first.environment(), stdin=subprocess.DEVNULL, cwd='/',
+                              **({'user': SERVICE_USER, 'group': SERVICE_USER, 'extra_groups': []} if IS_ROOT else {}))
+
+    def weigate(self, *arguments):
+        return self.run(self.programs.weigate, *arguments)
+
     def ctl(self, *arguments, check=True):
-        """weigatectl as the service's user; returns what it printed."""
-        run = subprocess.run([str(self.programs.weigatectl), '-c', str(self.first.conf), *arguments], capture_output=True, text=True,
-                             timeout=30 * SLACK, env=self.first.environment(), stdin=subprocess.DEVNULL,
-                             **({'user': SERVICE_USER, 'group': SERVICE_USER, 'extra_groups': []} if IS_ROOT else {}))
+        """weigatectl; returns what it printed."""
+        run = self.run(self.programs.weigatectl, *arguments)
         assert not check or run.returncode == 0, f'weigatectl {" ".join(arguments)}: {run.returncode}\n{run.stdout}{run.stderr}'
         return run
 
