@@ -13,6 +13,8 @@
 
 /* A sign-out counts on every host within 5 s: two polls and the time they take. */
 #define POLL_MS 2000
+/* Until the store has answered for the first time. */
+#define FIRST_POLL_MS 100
 /* Tickets handed over in one task. */
 #define BATCH_MAX 64
 
@@ -24,6 +26,11 @@ struct delivery {
 };
 
 struct revoke_poll {
+  struct loop *loop;
+  struct loop_task stop;
+  struct loop_timer pause;
+  struct coro *sleeping; /* set while it pauses */
+  bool is_running;
   struct loop *reactor_loop;
   struct revoke_table *table;
   struct store *store;
@@ -83,26 +90,64 @@ static void note_trouble(struct revoke_poll *poll, const struct store_answer *an
   poll->had_trouble = has_trouble;
 }
 
-static void run(void *arg) {
-  struct revoke_poll *poll = arg;
-  while (!__atomic_load_n(&poll->stops, __ATOMIC_ACQUIRE)) {
-    struct store_answer answer;
-    uint64_t before;
-    do {
-      before = poll->cursor;
-      store_ticket_scan_wait(poll->store, STR(REVOKE_KIND), &poll->cursor, collect, poll, &answer);
-    } while (store_is_done(&answer) && poll->cursor != before);
-    send_pending(poll);
-    note_trouble(poll, &answer);
-    if (store_is_done(&answer)) tell_first_done(poll);
-    if (!__atomic_load_n(&poll->stops, __ATOMIC_ACQUIRE)) coro_pause_wait(poll->is_first_done ? POLL_MS : 100);
-  }
+/* One look: everything that was written since the last. */
+static void look_wait(struct revoke_poll *poll) {
+  struct store_answer answer;
+  uint64_t before;
+  do {
+    before = poll->cursor;
+    store_ticket_scan_wait(poll->store, STR(REVOKE_KIND), &poll->cursor, collect, poll, &answer);
+  } while (store_is_done(&answer) && poll->cursor != before);
+  send_pending(poll);
+  note_trouble(poll, &answer);
+  if (store_is_done(&answer) && !poll->is_first_done) tell_first_done(poll);
 }
 
-int revoke_poll_new(struct loop *reactor_loop, struct revoke_table *table, struct store *store, struct revoke_poll **ret_poll) {
+static void wake(struct revoke_poll *poll) {
+  struct coro *coro = poll->sleeping;
+  poll->sleeping = NULL;
+  if (coro) coro_resume(coro);
+}
+
+static void end_pause(struct loop_timer *timer) {
+  wake(timer->arg);
+}
+
+/* A pause that a stop cuts short. Without memory for the timer the next look comes at once. */
+static void pause_wait(struct revoke_poll *poll) {
+  if (loop_timer_set(poll->loop, &poll->pause, clock_mono_ms() + (poll->is_first_done ? POLL_MS : FIRST_POLL_MS)) < 0) return;
+  poll->sleeping = coro_self();
+  coro_suspend_wait();
+}
+
+static void run(void *arg) {
+  struct revoke_poll *poll = arg;
+  poll->is_running = true;
+  while (!poll->stops) {
+    look_wait(poll);
+    if (!poll->stops) pause_wait(poll);
+  }
+  loop_stop(poll->loop);
+}
+
+static void stop(struct loop_task *task) {
+  struct revoke_poll *poll = container_of(task, struct revoke_poll, stop);
+  poll->stops = true;
+  loop_timer_clear(poll->loop, &poll->pause);
+  if (poll->is_running)
+    wake(poll);
+  else
+    loop_stop(poll->loop);
+}
+
+int revoke_poll_new(struct loop *loop, struct loop *reactor_loop, struct revoke_table *table, struct store *store,
+                    struct revoke_poll **ret_poll) {
   struct revoke_poll *poll = calloc(1, sizeof(*poll));
   if (!poll) return -1;
   pthread_condattr_t monotonic;
+  poll->loop = loop;
+  poll->pause = (struct loop_timer){.fired = end_pause, .arg = poll};
+  poll->stop.run = stop;
   poll->reactor_loop = reactor_loop;
   poll->table = table;
   poll->store = store;

@@ -284,7 +284,7 @@ static int start_parts(struct signin *signin, struct err *err) {
   if (start_accounts(signin, err) < 0) return -1;
   if (store_start(signin->loop, &signin->settings->store, &signin->store, err) < 0) return -1;
   if (revoke_table_new(&signin->revoked) < 0 ||
-      revoke_poll_new(signin->reactor_loop, signin->revoked, signin->store, &signin->poll) < 0 ||
+      revoke_poll_new(signin->loop, signin->reactor_loop, signin->revoked, signin->store, &signin->poll) < 0 ||
       !(signin->current = new_job(signin)))
     return err_set(err, "out of memory");
   if (start_thread(signin, err) < 0) return -1;
@@ -314,9 +314,8 @@ void signin_drain(struct signin *signin) {
 }
 
 void signin_stop(struct signin *signin) {
-  if (signin->poll) revoke_poll_stop(signin->poll);
   if (signin->has_thread) {
-    loop_stop(signin->loop);
+    revoke_poll_stop(signin->poll);
     pthread_join(signin->thread, NULL);
   }
   if (signin->store) store_stop(signin->store);
