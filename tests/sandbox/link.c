@@ -32,7 +32,16 @@ static int refuse_order(struct str whole, const char *name, int missing_errcode,
     if (str_starts_nocase(part, str_of(name)) && part.n > strlen(name) && part.p[strlen(name)] == '=')
       return refuse(problem, 10038,
                     "the order or letter case of the parameters is wrong: appid, redirect_uri, response_type, scope, state");
-  return refuse(problem, missing_errcode, "this parameter is missing");
+  switch (missing_errcode) {
+  case 10010:
+    return refuse(problem, 10010, "scope is missing");
+  case 10011:
+    return refuse(problem, 10011, "redirect_uri is missing");
+  case 10012:
+    return refuse(problem, 10012, "appid is missing");
+  default:
+    return refuse(problem, missing_errcode, "response_type is missing");
+  }
 }
 
 static bool is_loopback(struct str host) {
