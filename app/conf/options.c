@@ -72,7 +72,7 @@ const struct option options[] = {
      .help =
          "snsapi_base asks nothing and yields the openid only; snsapi_userinfo asks for the profile; auto asks only if no fresh "
          "profile is stored."},
-    {ACCOUNT(lang), .name = "lang", .type = OPTION_CHOICE, .choices = "zh_CN|zh_TW|en", .fallback = "zh_CN",
+    {ACCOUNT(lang), .name = "lang", .type = OPTION_WORD_OF, .choices = "zh_CN|zh_TW|en", .fallback = "zh_CN",
      .is_reloadable = true, .help = "Language in which WeChat names regions."},
     {ACCOUNT(default_next), .name = "default_next", .type = OPTION_NEXT, .max = URL_NEXT_MAX_BYTES, .fallback = "/",
      .is_reloadable = true, .help = "Where a visitor goes after a sign-in that named no page, or one that is not allowed."},

@@ -15,6 +15,7 @@ enum option_type {
   OPTION_DURATION,    /* uint64_t milliseconds within min..max */
   OPTION_BOOL,        /* bool: yes | no */
   OPTION_CHOICE,      /* an enum: the word's place in choices */
+  OPTION_WORD_OF,     /* const char *: one of choices */
   OPTION_WORD,        /* const char *: letters, digits, '-' and '_', at most max bytes */
   OPTION_PATH,        /* const char *: absolute */
   OPTION_PATH_OR,     /* const char *: absolute, or one of choices */

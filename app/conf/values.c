@@ -117,11 +117,21 @@ static int parse_bool(const struct setting *setting) {
   return 0;
 }
 
-static int parse_choice(const struct setting *setting) {
+static int find_known_choice(const struct setting *setting) {
   int place = find_choice(setting->option->choices, setting->text);
   if (place < 0) return err_set(setting->err, "\"%.*s\" is not one of %s", STR_ARG(setting->text), setting->option->choices);
+  return place;
+}
+
+static int parse_choice(const struct setting *setting) {
+  int place = find_known_choice(setting);
+  if (place < 0) return -1;
   *(int *)member(setting) = place;
   return 0;
+}
+
+static int parse_word_of(const struct setting *setting) {
+  return find_known_choice(setting) < 0 ? -1 : keep_text(setting, setting->text);
 }
 
 static int parse_word(const struct setting *setting) {
@@ -288,6 +298,7 @@ static const struct {
     [OPTION_DURATION] = {parse_duration, NULL},
     [OPTION_BOOL] = {parse_bool, "yes or no"},
     [OPTION_CHOICE] = {parse_choice, NULL},
+    [OPTION_WORD_OF] = {parse_word_of, NULL},
     [OPTION_WORD] = {parse_word, "a word"},
     [OPTION_PATH] = {parse_path, "an absolute path"},
     [OPTION_PATH_OR] = {parse_path_or, NULL},
@@ -337,6 +348,7 @@ void value_describe(struct buf *out, const struct option *option) {
     text_format_duration(out, option->max);
     break;
   case OPTION_CHOICE:
+  case OPTION_WORD_OF:
     describe_choices(out, option->choices);
     break;
   case OPTION_PATH_OR:
