@@ -6,7 +6,7 @@
 
 #include "base/scope.h"
 #include "conf/file.h"
-#include "conf/near.h"
+#include "base/near.h"
 #include "conf/options.h"
 #include "conf/values.h"
 #include "web/url.h"

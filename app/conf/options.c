@@ -3,7 +3,7 @@
 #include "conf/options.h"
 
 #include "conf/conf.h"
-#include "conf/near.h"
+#include "base/near.h"
 
 #define SECOND UINT64_C(1000)
 #define MINUTE (60 * SECOND)

@@ -91,7 +91,6 @@ static const char *const texts[STATEMENT_COUNT] = {
     [STATEMENT_TICKET_DELETE] = "DELETE FROM ticket WHERE kind = ?1 AND key = ?2",
     [STATEMENT_TICKET_SCAN] = "SELECT number, key, value, expires_at_us, flags FROM ticket WHERE kind = ?1 AND number > ?2"
                               " ORDER BY number LIMIT ?3",
-    [STATEMENT_TICKET_LAST] = "SELECT value FROM meta WHERE key = 'ticket_number'",
     [STATEMENT_TICKET_NUMBERS] = "UPDATE meta SET value = value + ?1 WHERE key = 'ticket_number' RETURNING value",
     [STATEMENT_TICKET_EXPIRE] = "DELETE FROM ticket WHERE (kind, key) IN (SELECT kind, key FROM ticket WHERE expires_at_us <= ?1"
                                 " LIMIT ?2)",

@@ -213,22 +213,12 @@ static int take(struct weigate_handle *handle, struct weigate_call *call, const 
   return finish_write(handle, call, take_items(handle, keys, sink, context), "take tickets");
 }
 
-static int last_number(struct weigate_handle *handle, uint64_t *ret_number) {
-  sqlite3_stmt *ask = handle_statement(handle, STATEMENT_TICKET_LAST);
-  int code = ask ? sqlite3_step(ask) : SQLITE_ERROR;
-  if (code == SQLITE_ROW) *ret_number = (uint64_t)sqlite3_column_int64(ask, 0);
-  sqlite3_reset(ask);
-  return code == SQLITE_ROW ? SQLITE_OK : code;
-}
-
 static int scan_rows(struct weigate_handle *handle, struct weigate_text kind, uint64_t *cursor, uint32_t limit,
                      weigate_ticket_sink sink, void *context) {
-  uint64_t last = *cursor;
   size_t index = 0;
-  int is_enough = 0;
-  int code = last_number(handle, &last);
-  sqlite3_stmt *scan = code == SQLITE_OK ? handle_statement(handle, STATEMENT_TICKET_SCAN) : NULL;
-  if (!scan) return code == SQLITE_OK ? SQLITE_ERROR : code;
+  int code = SQLITE_DONE, is_enough = 0;
+  sqlite3_stmt *scan = handle_statement(handle, STATEMENT_TICKET_SCAN);
+  if (!scan) return SQLITE_ERROR;
   bind_text(scan, 1, kind);
   sqlite3_bind_int64(scan, 2, (sqlite3_int64)*cursor);
   sqlite3_bind_int64(scan, 3, limit);
@@ -239,11 +229,8 @@ static int scan_rows(struct weigate_handle *handle, struct weigate_text kind, ui
     ticket.expires_at_us = sqlite3_column_int64(scan, 3);
     ticket.flags = (uint32_t)sqlite3_column_int64(scan, 4);
     *cursor = (uint64_t)sqlite3_column_int64(scan, 0);
-    if (ticket.expires_at_us > handle->now_us) is_enough = sink(context, index, &ticket);
-    index++;
+    if (ticket.expires_at_us > handle->now_us) is_enough = sink(context, index++, &ticket);
   }
-  /* All seen: the next scan begins behind the last number that anybody has used. */
-  if (code == SQLITE_DONE && index < limit && last > *cursor) *cursor = last;
   sqlite3_reset(scan);
   return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
 }

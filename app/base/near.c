@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * near: edit distance between short words; any thread. */
-#include "conf/near.h"
+#include "base/near.h"
 
 /* Longest word compared: the longest option name has 21 letters, so a longer word is near to none. */
 #define NEAR_LETTERS_MAX 40

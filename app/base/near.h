@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * near: which known word somebody may have meant. */
-#ifndef WEIGATE_CONF_NEAR_H
-#define WEIGATE_CONF_NEAR_H
+#ifndef WEIGATE_BASE_NEAR_H
+#define WEIGATE_BASE_NEAR_H
 
 #include <stddef.h>
 
