@@ -3,6 +3,7 @@
 #ifndef WEIGATE_STORE_PLUGIN_H
 #define WEIGATE_STORE_PLUGIN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -10,6 +11,9 @@
 
 #include "base/err.h"
 #include "base/text.h"
+
+/* PATH_MAX, as an absolute path of storage.plugin may be. */
+#define PLUGIN_PATH_BYTES 4096
 
 /* One `name = value` of [plugin NAME], with its line for the error. */
 struct plugin_option {
@@ -19,33 +23,41 @@ struct plugin_option {
 };
 
 struct plugin_settings {
-  const char *plugin;      /* name in plugin_dir, or an absolute path */
+  const char *plugin; /* name in plugin_dir, or an absolute path */
   const char *plugin_dir;
   const struct plugin_option *options;
   size_t options_count;
-  const char *conf_file;   /* for error sentences */
+  const char *conf_file; /* for error sentences */
 };
 
 /* A loaded plugin with an open store; its code stays mapped for the life of the process. */
 struct plugin {
-  const struct weigate_storage_plugin *desc;  /* a full-size copy, members the plugin does not have are zero */
-  const struct weigate_tickets_v1 *tickets;   /* NULL without the extension */
+  const struct weigate_storage_plugin *desc; /* a copy; members the plugin does not have are zero */
+  const struct weigate_tickets_v1 *tickets;  /* NULL without the extension */
   struct weigate_store *store;
-  char path[512];
-  char digest[65];                            /* SHA-256 or BLAKE2b of the file, hex, for log and status */
+  char path[PLUGIN_PATH_BYTES];
+  char digest[65]; /* SHA-256 of the file, hex, for log and status */
   /* private */
-  void *memory;
+  struct plugin_memory *memory;
 };
 
-/* Finds the file (regular, owned by root or us, not writable by others, likewise every parent, inside plugin_dir unless absolute), loads that
- * descriptor (RTLD_NOW | RTLD_LOCAL), checks magic, version, size, required calls, name; parses the options; opens the store. Each refusal is
- * a sentence with the file and the fix. Before threads start. */
+/* Finds the file (regular, owned by root or us, not writable by others, likewise every directory above it, inside plugin_dir
+ * unless absolute), loads that descriptor (RTLD_NOW | RTLD_LOCAL), checks magic, version, size, required calls, name; parses the
+ * options; opens the store. Each refusal is a sentence with the file and the fix. Before threads start. */
 int plugin_load(const struct plugin_settings *settings, struct plugin *ret_plugin, struct err *err);
-/* Closes the store; the code stays mapped. */
+/* Closes the store; the code stays mapped. Every handle must be disconnected. */
 void plugin_unload(struct plugin *plugin);
-/* Names a class: "unavailable", "outcome_unknown", … */
+
+/* Makes a handle for the calling thread, and runs the plugin's setup on it where it has one. An enum weigate_class; the sentence
+ * is in the call. May block for the call's time. Any thread. */
+int plugin_connect(const struct plugin *plugin, struct weigate_call *call, struct weigate_handle **ret_handle);
+void plugin_disconnect(const struct plugin *plugin, struct weigate_handle *handle); /* accepts NULL */
+
+/* Names a class: "unavailable", "outcome_unknown", … A class that this version does not know is "failed". */
 const char *plugin_class_name(int class);
 /* A call struct with that time. */
 struct weigate_call plugin_call(uint32_t timeout_ms);
+/* What a call returned, made safe: a known class, a terminated message. */
+int plugin_answer(int class, struct weigate_call *call);
 
 #endif

@@ -16,27 +16,30 @@
 
 struct store_settings {
   struct plugin_settings plugin;
-  size_t threads;        /* per worker; writes use at most the plugin's writers_max of them */
+  size_t threads; /* per worker; writes use at most the plugin's writers_max of them */
   size_t batch_max;
-  uint64_t deadline_ms;  /* one storage call, waiting in the queue included */
+  uint64_t deadline_ms; /* one storage call, waiting in the queue included */
 };
 
 struct store;
 
-/* Loads the plugin, starts the storage threads (signals blocked, stacks of 512 KiB) and lets them connect in the background: a store that is not
- * there yet makes calls fail with WEIGATE_UNAVAILABLE, not the start. Completions arrive on the loop. In a worker, after fork. */
+/* Loads the plugin, starts the storage threads (signals blocked, stacks of 512 KiB) and lets them connect in the background: a
+ * store that is not there yet makes calls fail with WEIGATE_UNAVAILABLE, not the start. Completions arrive on the loop. In a
+ * worker, after fork. */
 int store_start(struct loop *loop, const struct store_settings *settings, struct store **ret_store, struct err *err);
 /* Ends the threads after the calls in flight; every waiting call must have returned. */
 void store_stop(struct store *store);
 
 /* How a call ended. done: the store has it. */
 struct store_answer {
-  int class;             /* enum weigate_class */
+  int class; /* enum weigate_class */
   enum weigate_item item;
-  const char *field;     /* with WEIGATE_ITEM_REJECTED */
+  const char *field; /* with WEIGATE_ITEM_REJECTED */
   char message[200];
 };
-static inline bool store_is_done(const struct store_answer *answer) { return answer->class == WEIGATE_OK; }
+static inline bool store_is_done(const struct store_answer *answer) {
+  return answer->class == WEIGATE_OK;
+}
 
 /* A person copied out of the store; slices of `person` point into memory. */
 struct store_person {
@@ -53,8 +56,8 @@ struct store_ticket {
   int64_t expires_at_us;
 };
 
-/* Records one sign-in together with others that wait; returns when it is durable, or was refused. An unknown outcome is resolved inside by
- * sending the same batch again until the deadline. Coroutine; may suspend. */
+/* Records one sign-in together with others that wait; returns when it is durable, or was refused. An unknown outcome is resolved
+ * inside by sending the same batch again until the deadline. Coroutine; may suspend. */
 void store_record_wait(struct store *store, const struct weigate_signin *signin, struct store_answer *ret_answer);
 /* Claims a ticket: item NEW, or TAKEN and *ret_found (may be NULL) is what is there. Coroutine; may suspend. */
 void store_claim_wait(struct store *store, const struct weigate_ticket *ticket, struct store_ticket *ret_found,
@@ -68,8 +71,8 @@ void store_ticket_take_wait(struct store *store, struct str kind, struct str key
 void store_load_wait(struct store *store, struct str appid, struct str openid, uint32_t want, struct store_person *ret_person,
                      struct store_answer *ret_answer);
 /* Reads tickets of a kind written since *cursor and calls the sink on the loop's thread for each. Coroutine; may suspend. */
-void store_ticket_scan_wait(struct store *store, struct str kind, uint64_t *cursor, void (*sink)(void *arg, const struct weigate_ticket *),
-                            void *arg, struct store_answer *ret_answer);
+void store_ticket_scan_wait(struct store *store, struct str kind, uint64_t *cursor,
+                            void (*sink)(void *arg, const struct weigate_ticket *), void *arg, struct store_answer *ret_answer);
 
 /* For status: the plugin's last health, queue depths; never waits. Any thread. */
 struct store_status {
@@ -77,7 +80,7 @@ struct store_status {
   bool is_connected;
   bool has_tickets;
   size_t reads_waiting, writes_waiting, in_flight;
-  int last_class;          /* of the last call */
+  int last_class; /* of the last call */
   char last_message[200];
   struct weigate_health health; /* refreshed every 5 s while up, 1 s while down */
 };
