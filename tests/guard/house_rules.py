@@ -9,7 +9,7 @@ import sys
 top = pathlib.Path(os.environ.get('srcdir', '.'))
 FILE_LINES_MAX = 500
 FUNCTION_LINES_MAX = 80
-LINE_MAX = 150  # .clang-format breaks code at 130; a comment or a table row may be a little longer
+LINE_MAX = 160  # .clang-format breaks code at 130; a comment or a table row may be a little longer
 FORBIDDEN = re.compile(r'\b(strcpy|strcat|sprintf|vsprintf|gets|strtok|atoi|atol|atoll|system|popen|alloca|tmpnam|mktemp|rand|srand)\s*\(')
 UNFINISHED = re.compile(r'\b(T[O]DO|F[I]XME|X[X]X)\b')
 SLEEPS = re.compile(r'\b(usleep|nanosleep|sleep)\s*\(|time\.sleep|^\s*sleep \d')

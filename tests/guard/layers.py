@@ -27,10 +27,10 @@ LIBRARIES = {
     r'<fcgi(app|_stdio|_config)\.h>': {'fcgi'},
     r'<curl/.*>': {'fetch', '.', 'master'},  # curl_global_init belongs before threads start
     r'<cjson/.*>': {'base', 'wechat', 'store', 'signin'},
-    r'<sodium(/.*)?\.?h?>': {'base'},
+    r'<sodium(/.*)?\.?h?>': {'base', 'store'},  # store: digest of a plugin's file, host->digest
     r'<ini\.h>': {'conf'},
     r'<qrencode\.h>': {'web'},
-    r'<sys/epoll\.h>': {'base', 'fcgi', 'master'},  # master: signals, workers and the control socket on a loop
+    r'<sys/epoll\.h>': {'base', 'fcgi', 'master', 'fetch'},  # master: signals, workers and the control socket on a loop
     r'<dlfcn\.h>': {'store'},
     r'<(sqlite3|libpq-fe|lmdb|microhttpd)\.h>': set(),
 }
