@@ -5,10 +5,8 @@
 
 #include "base/err.h"
 #include "fetch/fetch.h"
+#include "wechat/hosts.h"
 #include "wechat/reply.h"
-
-/* api, api2, sh, sz and hk are all that WeChat names. */
-#define WECHAT_HOSTS_MAX 8
 
 struct wechat_settings {
   const char *appid;
@@ -20,7 +18,8 @@ struct wechat_settings {
 
 struct wechat; /* one account; its breaker and the health of its hosts. Sign-in thread only. */
 
-/* The settings must outlive it. */
+/* The settings must outlive it. Refused with a sentence: an api_urls entry that is no origin, or http for another host than
+ * loopback; no appid or secret. */
 int wechat_new(struct fetch *fetch, const struct wechat_settings *settings, struct wechat **ret_wechat, struct err *err);
 void wechat_free(struct wechat *wechat);
 
@@ -39,5 +38,8 @@ void wechat_profile_wait(struct wechat *wechat, const struct wechat_token *token
                          struct wechat_profile *ret_profile, struct wechat_answer *ret_answer);
 /* Is the token still good? WECHAT_OK or WECHAT_REFRESH or …. Coroutine; may suspend. */
 void wechat_auth_wait(struct wechat *wechat, const struct wechat_token *token, struct wechat_answer *ret_answer);
+
+/* Makes the counters known. Before metrics_start(). */
+void wechat_metrics_register(void);
 
 #endif

@@ -20,6 +20,7 @@ enum wechat_upstream {
   WECHAT_UPSTREAM_HTTP_STATUS,
   WECHAT_UPSTREAM_BREAKER
 };
+#define WECHAT_UPSTREAM_COUNT 6
 
 struct wechat_answer {
   enum wechat_action action;
