@@ -4,4 +4,4 @@
 here=$(cd "$(dirname "$0")" && pwd)
 python=/usr/bin/python3
 "$python" -c 'import pytest' 2>/dev/null || exit 77
-WEIGATE_SANDBOX=${WEIGATE_SANDBOX:-$PWD/weigate-sandbox} PYTHONDONTWRITEBYTECODE=1 exec "$python" -m pytest -q -p no:cacheprovider "$here/test_sandbox.py"
+WEIGATE_SANDBOX=${WEIGATE_SANDBOX:-$PWD/weigate-sandbox} PYTHONDONTWRITEBYTECODE=1 exec "$python" -m pytest -q -p no:cacheprovider "$here"

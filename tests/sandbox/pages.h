@@ -21,7 +21,7 @@ void pages_ask(struct exchange *exchange, const struct page_ask *page);
 void pages_problem(struct exchange *exchange, int errcode, const char *why);
 /* The visitor left; nothing calls back. */
 void pages_closed(struct exchange *exchange);
-/* Fetches the first address in the background, then goes to the second. */
+/* Visits the first address in a hidden frame, and at the same time goes to the second. */
 void pages_double(struct exchange *exchange, struct str first, struct str second);
 /* Keeps the chosen person for the browser's next visit. */
 void pages_remember(struct exchange *exchange, uint32_t person);

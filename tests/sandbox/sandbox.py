@@ -55,7 +55,8 @@ class Sandbox:
             option = "--" + name.replace("_", "-")
             command += [option] if value is True else [option, str(value)]
         self.appid, self.secret = accounts[0][:2] if accounts else (APPID, SECRET)
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                        text=True)
         self.urls = self._read_addresses(2 if "https_listen" in options else 1)
         self.url = self.urls[0]
         parts = urllib.parse.urlsplit(self.url)
@@ -190,7 +191,8 @@ class Sandbox:
 
     def mint_code(self, person="plain", scope="snsapi_userinfo", appid=None, **fields):
         """A code as if the person had agreed just now."""
-        return self.control("POST", "/sandbox/codes", {"person": person, "scope": scope, "appid": appid or self.appid, **fields})["code"]
+        body = {"person": person, "scope": scope, "appid": appid or self.appid, **fields}
+        return self.control("POST", "/sandbox/codes", body)["code"]
 
     def mint_codes(self, count, person="p000001", scope="snsapi_userinfo", appid=None):
         """Codes of consecutive generated people."""

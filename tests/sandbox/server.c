@@ -29,7 +29,7 @@
 #define BACKLOG 4096
 /* A control request that brings a body of 8 MiB in base64 and some fields. */
 #define REQUEST_BODY_MAX_BYTES (16u << 20)
-/* The largest reply is a fault's body with padding; FACTS of fault_fields.c: 1 GiB. */
+/* The largest reply is a fault's body padded to the limit of fault_fields.c, 1 GiB, and a little. */
 #define REPLY_BODY_MAX_BYTES ((1u << 30) + (1u << 20))
 /* A certificate chain has a few KiB. */
 #define PEM_MAX_BYTES 262144
@@ -118,9 +118,21 @@ static bool matches(const char *pattern, struct str path) {
   return str_eq(wanted, path);
 }
 
+/* A page of another site must not steer the sandbox behind the developer's back: browsers name the origin of what they send. */
+static bool comes_from_elsewhere(const struct exchange *exchange) {
+  const char *origin = exchange_header(exchange, "Origin"), *host = exchange_header(exchange, "Host");
+  if (!origin || strcmp(exchange->method, "GET") == 0 || !str_starts(exchange->path, STR("/sandbox/"))) return false;
+  const char *slashes = strstr(origin, "://");
+  return !slashes || !host || strcmp(slashes + 3, host) != 0;
+}
+
 /* The path's own handler; 404 and 405 otherwise. */
 static void route_exchange(struct exchange *exchange) {
   bool found = false;
+  if (comes_from_elsewhere(exchange)) {
+    reply_error(exchange, 403, "only the sandbox's own page and programs may steer it");
+    return;
+  }
   for (const struct route *route = routes; route->path; route++) {
     if (!matches(route->path, exchange->path)) continue;
     found = true;
