@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
@@ -49,9 +50,13 @@ static bool is_allowed(const struct reactor *reactor, int fd) {
   return false;
 }
 
-/* Room for one more, by closing the connection that has been idle longest if need be. */
+static bool is_anybody_waiting(const struct reactor *reactor) {
+  struct pollfd listening = {.fd = reactor->listening.fd, .events = POLLIN};
+  return poll(&listening, 1, 0) > 0;
+}
+
+/* Room for one more, by closing the connection that has been idle longest. */
 static bool make_room(struct reactor *reactor) {
-  if (reactor->conns_count < reactor->settings.connections_max) return true;
   for (struct conn *conn = reactor->idle.first, *next; conn; conn = next) {
     next = conn->after;
     if (!conn->has_served) continue;
@@ -67,7 +72,9 @@ static void try_again(struct loop_timer *timer) {
 
 /* Says whether there may be more to accept. */
 static bool accept_one(struct reactor *reactor) {
-  if (!make_room(reactor)) {
+  bool is_full = reactor->conns_count >= reactor->settings.connections_max;
+  if (is_full && !is_anybody_waiting(reactor)) return false;
+  if (is_full && !make_room(reactor)) {
     metric_add(&conn_metrics[CONN_METRIC_FULL], 0, 1);
     stop_accepting(reactor); /* until a connection is closed */
     return false;
