@@ -26,7 +26,7 @@ FOLDERS = {
 LIBRARIES = {
     r'<fcgi(app|_stdio|_config)\.h>': {'fcgi'},
     r'<curl/.*>': {'fetch', '.', 'master'},  # curl_global_init belongs before threads start
-    r'<cjson/.*>': {'base', 'wechat', 'store', 'signin'},
+    r'<cjson/.*>': {'base', 'wechat', 'store', 'signin', 'ctl'},
     r'<sodium(/.*)?\.?h?>': {'base', 'store'},  # store: digest of a plugin's file, host->digest
     r'<ini\.h>': {'conf'},
     r'<qrencode\.h>': {'web'},

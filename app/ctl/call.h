@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * call: one question to the running master over its control socket. */
+#ifndef WEIGATE_CTL_CALL_H
+#define WEIGATE_CTL_CALL_H
+
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "conf/conf.h"
+
+struct cJSON;
+
+/* Sends the command and waits for its answer, at most a minute. The answer is parsed into *ret_answer (freed with cJSON_Delete)
+ * and, as it came, in *line (initialised by the caller). A refusal by the master is a failure with the master's sentence. */
+int call_master(const struct conf *conf, const char *command, struct buf *line, struct cJSON **ret_answer, struct err *err);
+/* Who runs the master; -1 where none answers. */
+int call_whose(const struct conf *conf, uid_t *ret_uid, gid_t *ret_gid);
+
+#endif

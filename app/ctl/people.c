@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * people: opens and closes the store for admin commands; the program's only thread. */
+#include "ctl/people.h"
+
+#include <grp.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ctl/call.h"
+
+/* An admin waits a little longer than a visitor. */
+#define CONNECT_MAX_MS 10000
+
+/* Where the service does not run: who owns what the plugin's options name, or the folder it would be made in. */
+static int find_owner(const struct conf *conf, uid_t *ret_uid, gid_t *ret_gid) {
+  for (size_t i = 0; i < conf->store.plugin.options_count; i++) {
+    struct stat st;
+    char path[PATH_MAX];
+    char *slash;
+    struct str value = str_of(conf->store.plugin.options[i].value);
+    if (!str_starts(value, STR("/")) || str_copy(value, path, sizeof path) != 0) continue;
+    bool found = stat(path, &st) == 0;
+    if (!found && (slash = strrchr(path + 1, '/'))) {
+      *slash = '\0';
+      found = stat(path, &st) == 0;
+    }
+    if (!found) continue;
+    *ret_uid = st.st_uid;
+    *ret_gid = st.st_gid;
+    return 0;
+  }
+  return -1;
+}
+
+static int become_service_user(const struct conf *conf, struct err *err) {
+  uid_t uid;
+  gid_t gid;
+  if (geteuid() != 0 || (call_whose(conf, &uid, &gid) != 0 && find_owner(conf, &uid, &gid) != 0) || uid == 0) return 0;
+  if (setgroups(0, NULL) == 0 && setresgid(gid, gid, gid) == 0 && setresuid(uid, uid, uid) == 0) return 0;
+  return err_set(err, "cannot become user %d, who runs weigate: %m", (int)uid);
+}
+
+static int connect_store(struct people *people, struct err *err) {
+  struct weigate_call call = plugin_call(CONNECT_MAX_MS);
+  int class = people->plugin.desc->connect(people->plugin.store, &call, &people->handle);
+  return class == WEIGATE_OK ? 0 : people_refuse(people, "cannot open the store", class, &call, err);
+}
+
+int people_open(const struct ctl *ctl, struct people *ret_people, struct err *err) {
+  struct people people = {0};
+  if (conf_load(ctl->conf_path, CONF_WITHOUT_SECRETS, &people.conf, err) != 0) return -1;
+  if (become_service_user(people.conf, err) == 0 && plugin_load(&people.conf->store.plugin, &people.plugin, err) == 0) {
+    if (connect_store(&people, err) == 0) {
+      *ret_people = people;
+      return 0;
+    }
+    plugin_unload(&people.plugin);
+  }
+  conf_free(people.conf);
+  return -1;
+}
+
+void people_close(struct people *people) {
+  people->plugin.desc->disconnect(people->handle);
+  plugin_unload(&people->plugin);
+  conf_free(people->conf);
+}
+
+int people_appid(const struct people *people, const char *account, struct str *ret_appid, struct err *err) {
+  *ret_appid = STR("");
+  if (!account) return 0;
+  for (size_t i = 0; i < people->conf->accounts_count; i++) {
+    const struct account_settings *settings = &people->conf->accounts[i];
+    if (strcmp(settings->id, account) != 0 && strcmp(settings->appid, account) != 0) continue;
+    *ret_appid = str_of(settings->appid);
+    return 0;
+  }
+  return err_set(err, "there is no account \"%s\" in %s", account, people->conf->path);
+}
+
+int people_refuse(const struct people *people, const char *what, int class, const struct weigate_call *call, struct err *err) {
+  return err_set(err, "storage plugin %s: %s: %s (%s)", people->plugin.desc->name, what,
+                 call->message[0] ? call->message : "no reason given", plugin_class_name(class));
+}

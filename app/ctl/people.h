@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * people: the store as weigatectl opens it, beside the running service. */
+#ifndef WEIGATE_CTL_PEOPLE_H
+#define WEIGATE_CTL_PEOPLE_H
+
+#include <weigate/storage.h>
+
+#include "base/err.h"
+#include "conf/conf.h"
+#include "ctl/ctl.h"
+#include "store/plugin.h"
+
+/* An open store with one handle. */
+struct people {
+  struct conf *conf;
+  struct plugin plugin;
+  struct weigate_handle *handle;
+};
+
+/* Reads the configuration (without secrets), loads its plugin and connects. As root it first becomes the user that runs weigate,
+ * so that no file of the store comes to belong to root. */
+int people_open(const struct ctl *ctl, struct people *ret_people, struct err *err);
+void people_close(struct people *people);
+/* The appid that --account means (a section's name or an appid); "" for all. */
+int people_appid(const struct people *people, const char *account, struct str *ret_appid, struct err *err);
+/* The sentence for a call of the plugin that failed; returns -1. */
+int people_refuse(const struct people *people, const char *what, int class, const struct weigate_call *call, struct err *err);
+
+#endif

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * status: weigatectl status; the program's only thread. */
+#include <cjson/cJSON.h>
+#include <stdio.h>
+
+#include "base/scope.h"
+#include "conf/conf.h"
+#include "ctl/call.h"
+#include "ctl/ctl.h"
+#include "ctl/term.h"
+#include "master/control.h"
+
+static const char *text_of(const cJSON *object, const char *name) {
+  const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
+  return cJSON_IsString(item) ? item->valuestring : "";
+}
+
+static double number_of(const cJSON *object, const char *name) {
+  const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
+  return cJSON_IsNumber(item) ? item->valuedouble : 0;
+}
+
+static bool is_true(const cJSON *object, const char *name) {
+  return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, name));
+}
+
+static void add_text(struct buf *out, const char *text) {
+  text_printable(out, str_of(text), ERR_TEXT_BYTES);
+}
+
+static void begin_row(struct buf *out, const char *label) {
+  char padded[32];
+  snprintf(padded, sizeof padded, "%-14s", label);
+  term_add_styled(out, TERM_DIM, padded);
+}
+
+static void add_service(struct buf *out, const cJSON *answer) {
+  begin_row(out, "weigate");
+  term_add_styled(out, is_true(answer, "ok") ? TERM_GOOD : TERM_BAD, text_of(answer, "state"));
+  buf_addf(out, ", version %s, process %.0f, generation %.0f, up ", text_of(answer, "version"), number_of(answer, "pid"),
+           number_of(answer, "generation"));
+  term_add_span(out, (uint64_t)number_of(answer, "uptime_s"));
+  buf_add_char(out, '\n');
+  begin_row(out, "configuration");
+  add_text(out, text_of(answer, "conf_file"));
+  buf_add_char(out, '\n');
+  if (number_of(answer, "log_lines_lost") <= 0) return;
+  begin_row(out, "log");
+  buf_addf(out, "%.0f lines could not be written\n", number_of(answer, "log_lines_lost"));
+}
+
+static void add_reload(struct buf *out, const cJSON *reload) {
+  if (!*text_of(reload, "ended_at")) return;
+  begin_row(out, "last reload");
+  term_add_styled(out, is_true(reload, "ok") ? TERM_GOOD : TERM_BAD, is_true(reload, "ok") ? "good" : "failed");
+  buf_addf(out, ", %s", text_of(reload, "ended_at"));
+  if (!is_true(reload, "ok")) {
+    buf_add_text(out, ": ");
+    add_text(out, text_of(reload, "error"));
+  }
+  buf_add_char(out, '\n');
+}
+
+/* The store and the accounts as the first worker that answered sees them. */
+static void add_store(struct buf *out, const cJSON *worker) {
+  const cJSON *store = cJSON_GetObjectItemCaseSensitive(worker, "store");
+  begin_row(out, "store");
+  add_text(out, text_of(store, "plugin"));
+  buf_add_char(out, ' ');
+  add_text(out, text_of(store, "version"));
+  buf_add_text(out, ", ");
+  term_add_styled(out, is_true(store, "connected") ? TERM_GOOD : TERM_BAD,
+                  is_true(store, "connected") ? "connected" : "not connected");
+  buf_addf(out, ", about %.0f people", number_of(store, "people"));
+  if (*text_of(store, "last_error")) {
+    buf_add_text(out, "; last error: ");
+    add_text(out, text_of(store, "last_error"));
+  }
+  buf_add_char(out, '\n');
+}
+
+static void add_accounts(struct buf *out, const cJSON *worker) {
+  const cJSON *account;
+  cJSON_ArrayForEach(account, cJSON_GetObjectItemCaseSensitive(worker, "accounts")) {
+    const char *breaker = text_of(account, "breaker");
+    bool is_well = str_eq(str_of(breaker), STR("closed"));
+    begin_row(out, "account");
+    add_text(out, text_of(account, "account"));
+    buf_addf(out, " (%s), WeChat ", text_of(account, "appid"));
+    term_add_styled(out, is_well ? TERM_GOOD : TERM_BAD, is_well ? "reachable as far as known" : breaker);
+    if (*text_of(account, "breaker_why")) {
+      buf_add_text(out, ": ");
+      add_text(out, text_of(account, "breaker_why"));
+    }
+    buf_add_char(out, '\n');
+  }
+}
+
+static void add_worker(struct buf *out, const cJSON *worker) {
+  char label[32];
+  bool is_serving = str_eq(str_of(text_of(worker, "state")), STR("serving"));
+  snprintf(label, sizeof label, "worker %.0f", number_of(worker, "number"));
+  begin_row(out, label);
+  term_add_styled(out, is_serving ? TERM_GOOD : TERM_BAD, text_of(worker, "state"));
+  buf_addf(out, ", process %.0f, generation %.0f", number_of(worker, "pid"), number_of(worker, "generation"));
+  if (is_true(worker, "answering"))
+    buf_addf(out, ", %.0f connections, %.0f requests, %.0f sign-ins", number_of(worker, "connections"),
+             number_of(worker, "requests"), number_of(worker, "signins_in_flight"));
+  else if (is_serving)
+    buf_add_text(out, ", does not answer");
+  if (*text_of(worker, "waits_for")) buf_addf(out, ", not ready: %s", text_of(worker, "waits_for"));
+  if (number_of(worker, "restarts") > 0) buf_addf(out, ", started again %.0f times", number_of(worker, "restarts"));
+  buf_add_char(out, '\n');
+}
+
+static const cJSON *find_answering(const cJSON *workers) {
+  const cJSON *worker;
+  cJSON_ArrayForEach(worker, workers) if (is_true(worker, "answering")) return worker;
+  return NULL;
+}
+
+static void print_status(const cJSON *answer) {
+  SCOPE_BUF struct buf out;
+  const cJSON *workers = cJSON_GetObjectItemCaseSensitive(answer, "workers"), *worker;
+  const cJSON *witness = find_answering(workers);
+  buf_init(&out, CONTROL_REPLY_MAX_BYTES);
+  add_service(&out, answer);
+  add_reload(&out, cJSON_GetObjectItemCaseSensitive(answer, "reload"));
+  if (witness) add_store(&out, witness);
+  if (witness) add_accounts(&out, witness);
+  cJSON_ArrayForEach(worker, workers) add_worker(&out, worker);
+  term_print(&out);
+}
+
+int status_run(const struct ctl *ctl, struct err *err) {
+  SCOPE_BUF struct buf line;
+  struct conf *conf = NULL;
+  cJSON *answer = NULL;
+  buf_init(&line, CONTROL_REPLY_MAX_BYTES);
+  if (conf_load(ctl->conf_path, CONF_WITHOUT_SECRETS, &conf, err) != 0) return -1;
+  int result = call_master(conf, "status", &line, &answer, err);
+  if (result == 0 && ctl_has(ctl, CTL_JSON))
+    printf("%.*s\n", STR_ARG(buf_str(&line)));
+  else if (result == 0)
+    print_status(answer);
+  cJSON_Delete(answer);
+  conf_free(conf);
+  return result;
+}
