@@ -249,7 +249,7 @@ def test_answers_forbid_caching(rig, signed_in, path):
 
 def test_a_cache_in_front_mixes_nobody_up(new_rig, people):
     """K25: nginx told to cache what it may."""
-    cache = 'fastcgi_cache_path {dir}/tmp levels=1 keys_zone=z:1m; fastcgi_cache z; fastcgi_cache_key $request_uri; fastcgi_cache_valid any 1m;'
+    cache = 'fastcgi_cache_path {dir}/cache levels=1 keys_zone=z:1m; fastcgi_cache z; fastcgi_cache_key $request_uri; fastcgi_cache_valid any 1m;'
     rig = new_rig(http=cache)
     seen = []
     for one in people(2):
