@@ -6,10 +6,10 @@
 #include "exchange.h"
 
 /* GET /connect/oauth2/authorize and GET /connect/qrconnect: back at once when the answer is known or nobody is asked, else the
- * page that asks. Server threads. */
+ * page that asks. Any thread. */
 void authorize_serve(struct exchange *exchange);
 void authorize_serve_qr(struct exchange *exchange);
-/* GET /connect/confirm: a button of that page. Server threads. */
+/* GET /connect/confirm: a button of that page. Any thread. */
 void authorize_confirm(struct exchange *exchange);
 
 #endif

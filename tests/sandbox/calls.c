@@ -245,8 +245,10 @@ static void note_call(struct call_state *state, enum call call, int errcode) {
                  : errcode       ? "errcode"
                                  : "ok",
   };
-  if (call == CALL_ACCESS_TOKEN)
-    str_copy(str_make(state->credential.p, state->credential.n < 39 ? state->credential.n : 39), entry.code, 40);
+  if (call == CALL_ACCESS_TOKEN) {
+    size_t kept = state->credential.n < LEDGER_CODE_BYTES ? state->credential.n : LEDGER_CODE_BYTES - 1;
+    str_copy(str_make(state->credential.p, kept), entry.code, sizeof entry.code);
+  }
   ledger_add(exchange->sandbox->ledger, &entry);
 }
 

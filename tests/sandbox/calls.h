@@ -5,7 +5,7 @@
 
 #include "exchange.h"
 
-/* Each answers one call: GET /sns/oauth2/access_token, /sns/oauth2/refresh_token, /sns/userinfo, /sns/auth. Server threads. */
+/* Each answers one call: GET /sns/oauth2/access_token, /sns/oauth2/refresh_token, /sns/userinfo, /sns/auth. Any thread. */
 void call_access_token(struct exchange *exchange);
 void call_refresh_token(struct exchange *exchange);
 void call_userinfo(struct exchange *exchange);

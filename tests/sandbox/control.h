@@ -5,7 +5,7 @@
 
 #include "exchange.h"
 
-/* Each serves one method of one path of the table in server.c. Server threads. */
+/* Each serves one method of one path of the table in server.c. Any thread. */
 void control_accounts(struct exchange *exchange);
 void control_people(struct exchange *exchange);
 void control_kinds(struct exchange *exchange);

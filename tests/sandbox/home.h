@@ -5,9 +5,9 @@
 
 #include "exchange.h"
 
-/* GET /sandbox/: who there is, what is set, how to steer. Server threads. */
+/* GET /sandbox/: who there is, what is set, how to steer. Any thread. */
 void home_serve(struct exchange *exchange);
-/* GET / and /sandbox: 302 to there. Server threads. */
+/* GET / and /sandbox: 302 to there. Any thread. */
 void home_redirect(struct exchange *exchange);
 
 #endif

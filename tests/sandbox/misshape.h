@@ -5,7 +5,7 @@
 
 #include "exchange.h"
 
-/* Applies status, headers, body, padding and compression of exchange->fault; nothing without one. Server threads. */
+/* Applies status, headers, body, padding and compression of exchange->fault; nothing without one. Any thread. */
 void misshape_reply(struct exchange *exchange);
 
 #endif

@@ -15,7 +15,7 @@ struct page_ask {
   bool qrconnect;
 };
 
-/* Server threads, all of these. The buttons are #agree and #decline, the chooser is #person. */
+/* Any thread, all of these. The buttons are #agree and #decline, the chooser is #person. */
 void pages_ask(struct exchange *exchange, const struct page_ask *page);
 /* WeChat's page for a link it does not like (#errcode), with a sentence for the developer. */
 void pages_problem(struct exchange *exchange, int errcode, const char *why);

@@ -8,7 +8,7 @@
 
 struct server;
 
-/* Opens one listener and serves it with two threads. Before the main thread waits. */
+/* Opens one listener and serves it with two threads. Any thread. */
 int server_start(struct sandbox *sandbox, const struct listen_address *listen, struct server **ret_server, struct err *err);
 /* The address to print: "http://127.0.0.1:8090". */
 const char *server_address(const struct server *server);

@@ -102,7 +102,8 @@ def test_reset_forgets_codes(wechat):
 @pytest.mark.parametrize("method, path, body", [
     ("POST", "/sandbox/codes", "nonsense"), ("POST", "/sandbox/codes", "[]"), ("POST", "/sandbox/codes", '{"appid":"wx1"}'),
     ("POST", "/sandbox/codes", '{"scope":"x"}'), ("POST", "/sandbox/codes", '{"count":0}'),
-    ("PUT", "/sandbox/next", '{"answer":"x"}'), ("PUT", "/sandbox/next", '{"who":"x"}'), ("POST", "/sandbox/clock", "{}"), ("PUT", "/sandbox/latency", '{"latency_ms":-1}'),
+    ("PUT", "/sandbox/next", '{"answer":"x"}'), ("PUT", "/sandbox/next", '{"who":"x"}'),
+    ("POST", "/sandbox/clock", "{}"), ("PUT", "/sandbox/latency", '{"latency_ms":-1}'),
     ("GET", "/sandbox/ledger?since=x", None), ("GET", "/sandbox/ledger?call=x", None), ("DELETE", "/sandbox/faults?id=x", None)])
 def test_odd_control_request_is_refused_with_a_sentence(wechat, method, path, body):
     reply = wechat.request(method, path, body)

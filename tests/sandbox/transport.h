@@ -7,9 +7,9 @@
 
 #include "exchange.h"
 
-/* Starts delivering: suspends the connection while a delay runs. MHD_NO closes it. Server threads. */
+/* Starts delivering: suspends the connection while a delay runs. MHD_NO closes it. Any thread. */
 enum MHD_Result transport_start(struct exchange *exchange);
-/* Goes on after the connection was resumed. Server threads. */
+/* Goes on after the connection was resumed. Any thread. */
 enum MHD_Result transport_continue(struct exchange *exchange);
 
 #endif
