@@ -61,6 +61,7 @@ struct lane {
   struct fetch *fetch;
   char *origin;
   struct str host; /* slice of origin */
+  bool is_tls;
   CURLM *multi;
   struct loop_timer timer;
   struct call_list waiting, active;

@@ -199,6 +199,7 @@ static struct lane *make_lane(struct fetch *fetch, const struct address_target *
     lane_free(lane);
     return NULL;
   }
+  lane->is_tls = target->is_tls;
   lane->host = str_make(lane->origin + (target->host.p - target->origin.p), target->host.n);
   lane->next = fetch->lanes;
   fetch->lanes = lane;

@@ -87,9 +87,7 @@ static CURLcode set_constant_options(CURL *easy, const struct fetch *fetch) {
   SET(CURLOPT_REDIR_PROTOCOLS_STR, "https");
   SET(CURLOPT_FOLLOWLOCATION, 0L);
   SET(CURLOPT_HTTPGET, 1L);
-  SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
   SET(CURLOPT_HTTP09_ALLOWED, 0L);
-  SET(CURLOPT_PIPEWAIT, 1L); /* on a cold start one connection tells whether the host speaks HTTP/2 */
   SET(CURLOPT_HTTPHEADER, fetch->headers);
   SET(CURLOPT_USERAGENT, "weigate");
   SET(CURLOPT_BUFFERSIZE, RECEIVE_BUFFER_BYTES);
@@ -117,6 +115,8 @@ static CURLcode set_constant_options(CURL *easy, const struct fetch *fetch) {
 static CURLcode set_call_options(CURL *easy, struct fetch_call *call) {
   CURLcode failed = CURLE_OK;
   SET(CURLOPT_URL, call->url);
+  SET(CURLOPT_HTTP_VERSION, call->lane->is_tls ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
+  SET(CURLOPT_PIPEWAIT, call->lane->is_tls ? 1L : 0L); /* one handshake tells whether the host speaks HTTP/2 */
   SET(CURLOPT_PRIVATE, call);
   SET(CURLOPT_ERRORBUFFER, call->curl_error);
   SET(CURLOPT_WRITEDATA, call);

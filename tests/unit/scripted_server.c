@@ -7,6 +7,7 @@
 #include <openssl/ssl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -34,6 +35,7 @@ struct player {
   int fd;
   SSL *ssl;
   const struct script_step *script;
+  char request[REQUEST_MAX_BYTES];
 };
 
 static void open_eventfd(int fd) {
@@ -73,18 +75,26 @@ static bool send_bytes(struct player *player, struct str bytes) {
 }
 
 static bool read_request(struct player *player) {
-  char text[REQUEST_MAX_BYTES];
+  char *text = player->request;
   size_t used = 0;
   while (used < 4 || memcmp(text + used - 4, "\r\n\r\n", 4) != 0) {
-    if (used == sizeof text || read_some(player, text + used, 1) != 1) return false;
+    if (used == REQUEST_MAX_BYTES - 1 || read_some(player, text + used, 1) != 1) return false;
     used++;
   }
   pthread_mutex_lock(&player->server->lock);
-  memcpy(player->server->last_request, text, used);
-  player->server->last_request[used] = '\0';
+  text[used] = '\0';
+  memcpy(player->server->last_request, text, used + 1);
   player->server->requests_count++;
   pthread_mutex_unlock(&player->server->lock);
   return true;
+}
+
+static bool echo(struct player *player) {
+  char answer[REQUEST_MAX_BYTES];
+  char *path = strchr(player->request, ' ') + 1;
+  int length = (int)strcspn(path, " ");
+  int n = snprintf(answer, sizeof answer, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%.*s", length, length, path);
+  return send_bytes(player, str_make(answer, (size_t)n));
 }
 
 static void hold(struct player *player) {
@@ -111,6 +121,8 @@ static bool play_step(struct player *player, const struct script_step *step) {
     return read_request(player);
   case SCRIPT_SEND:
     return send_bytes(player, step->bytes);
+  case SCRIPT_ECHO:
+    return echo(player);
   case SCRIPT_FLOOD:
     while (send_bytes(player, step->bytes)) {
     }

@@ -19,6 +19,7 @@ enum script_action {
   SCRIPT_END,   /* close the connection; also what an array ends with */
   SCRIPT_READ,  /* read one request's header */
   SCRIPT_SEND,  /* send the bytes */
+  SCRIPT_ECHO,  /* answer 200 with the request's path as the body */
   SCRIPT_FLOOD, /* send them again and again until the peer leaves */
   SCRIPT_DRIP,  /* send them one at a time, every 5 ms, until the peer leaves */
   SCRIPT_HOLD,  /* do nothing until the peer leaves */
@@ -38,6 +39,8 @@ struct script_step {
   {                                                                                                                              \
     .action = SCRIPT_SEND, .bytes = {(text), sizeof(text) - 1 }                                                                  \
   }
+#define DO_ECHO                                                                                                                  \
+  { .action = SCRIPT_ECHO }
 #define DO_FLOOD(text)                                                                                                           \
   {                                                                                                                              \
     .action = SCRIPT_FLOOD, .bytes = {(text), sizeof(text) - 1 }                                                                 \
