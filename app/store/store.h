@@ -23,6 +23,9 @@ struct store_settings {
 
 struct store;
 
+/* What is counted. Before metrics_start(). */
+void store_metrics_register(void);
+
 /* Loads the plugin, starts the storage threads (signals blocked, stacks of 512 KiB) and lets them connect in the background: a
  * store that is not there yet makes calls fail with WEIGATE_UNAVAILABLE, not the start. Completions arrive on the loop. In a
  * worker, after fork. */
@@ -56,10 +59,15 @@ struct store_ticket {
   int64_t expires_at_us;
 };
 
+/* All of these copy what they are given before they wait. Out of time while still waiting for a thread: WEIGATE_TIMEOUT; while
+ * the plugin has it: WEIGATE_OUTCOME_UNKNOWN for writes, even if the plugin hangs. Without a store: WEIGATE_UNAVAILABLE (or what
+ * it said) at once. */
+
 /* Records one sign-in together with others that wait; returns when it is durable, or was refused. An unknown outcome is resolved
  * inside by sending the same batch again until the deadline. Coroutine; may suspend. */
 void store_record_wait(struct store *store, const struct weigate_signin *signin, struct store_answer *ret_answer);
-/* Claims a ticket: item NEW, or TAKEN and *ret_found (may be NULL) is what is there. Coroutine; may suspend. */
+/* Claims a ticket: item NEW, or TAKEN and *ret_found (may be NULL) is what is there. The value must be this claimer's own (hold
+ * random bytes): a claim that has to be sent again knows itself by it. Coroutine; may suspend. */
 void store_claim_wait(struct store *store, const struct weigate_ticket *ticket, struct store_ticket *ret_found,
                       struct store_answer *ret_answer);
 void store_ticket_put_wait(struct store *store, const struct weigate_ticket *ticket, struct store_answer *ret_answer);
@@ -70,7 +78,8 @@ void store_ticket_take_wait(struct store *store, struct str kind, struct str key
 /* want: WEIGATE_WANT_…. Coroutine; may suspend. */
 void store_load_wait(struct store *store, struct str appid, struct str openid, uint32_t want, struct store_person *ret_person,
                      struct store_answer *ret_answer);
-/* Reads tickets of a kind written since *cursor and calls the sink on the loop's thread for each. Coroutine; may suspend. */
+/* Reads some of the tickets of a kind written since *cursor and calls the sink on the loop's thread for each; there may be more
+ * as long as the cursor moves. Coroutine; may suspend. */
 void store_ticket_scan_wait(struct store *store, struct str kind, uint64_t *cursor,
                             void (*sink)(void *arg, const struct weigate_ticket *), void *arg, struct store_answer *ret_answer);
 
