@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * bare_reactor: the yardstick of the /auth benchmark: the least that a program over libfcgi and epoll can do. Answers 204 to everything on the
- * listening socket that it is given as descriptor 0 (spawn-fcgi … -- ./bare_reactor). One thread; no deadlines, no limits, no checks. */
+ * bare_reactor: the yardstick of the /auth benchmark: the least that a program over libfcgi and epoll can do. Answers 204 to
+ * everything on the listening socket that it is given as descriptor 0 (spawn-fcgi … -- ./bare_reactor). One thread; no deadlines,
+ * no limits, no checks. */
 #include <fcgiapp.h>
 #include <signal.h>
 #include <string.h>

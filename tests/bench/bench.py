@@ -1,0 +1,124 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""make bench: measures weigate against its yardsticks, alternating in one run, and prints one table.
+
+    WEIGATE_BUILD=BUILD tests/bench/bench.py [--quick] [--json FILE] [auth] [signins] [memory]
+
+Ends with status 0 when everything was measured, whether an aim was met or not; README.md says what the figures mean.
+"""
+import argparse
+import contextlib
+import os
+import pathlib
+import shutil
+import sys
+import tempfile
+import time
+
+sys.dont_write_bytecode = True
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / 'flow')]
+
+import part_auth  # noqa: E402
+import part_memory  # noqa: E402
+import part_signins  # noqa: E402
+from figures import Report  # noqa: E402
+from programs import Codes  # noqa: E402
+from rig import APPID, APPSECRET, Programs, Rig, children, give, make_certificate  # noqa: E402
+from sandbox_run import SandboxRun  # noqa: E402
+from visitor import Visitor  # noqa: E402
+from wait import BUILD  # noqa: E402
+
+PARTS = {'auth': part_auth, 'signins': part_signins, 'memory': part_memory}
+
+
+class Site:
+    """A rig with one worker, and the processes whose CPU is counted."""
+
+    def __init__(self, rig):
+        self.rig = rig
+        self.worker = rig.first.workers()[0]
+        self.nginx_worker = children(rig.nginx.pid)[0]
+        self.cookie = None
+
+    def sign_in(self):
+        visitor = Visitor(self.rig)
+        visitor.sign_in('plain')
+        self.cookie = visitor.session_cookie
+
+
+class Bench:
+    def __init__(self, directory, quick):
+        self.directory, self.quick = directory, quick
+        self.seconds, self.warm_up = (1, 0.5) if quick else (3, 1)
+        self.rounds, self.signin_rounds = (2, 1) if quick else (5, 3)
+        self.programs = Programs(directory / 'bin')
+        make_certificate(directory)
+        self.certificate, self.key = directory / 'cert.pem', directory / 'key.pem'
+        for path in (self.certificate, self.key):
+            give(path, 0o644)
+        self.codes, self.began = None, time.monotonic()
+
+    def latencies(self, all_of_them):
+        return all_of_them[:2] if self.quick else all_of_them
+
+    def in_flight(self, all_of_them):
+        return all_of_them[:2] if self.quick else all_of_them
+
+    def say(self, text):
+        print(f'{time.monotonic() - self.began:5.0f} s  {text}', file=sys.stderr, flush=True)
+
+    @contextlib.contextmanager
+    def sandbox(self):
+        """On http (.url: the authorize page, codes, steering) and on https (.api_url: the calls, as in life)."""
+        with SandboxRun(self.directory / 'sandbox', accounts=[(APPID, APPSECRET)], quiet=True, https_listen='127.0.0.1:0',
+                        cert=self.certificate, key=self.key) as run:
+            run.api_url = next(url for url in run.urls if url.startswith('https'))
+            yield run
+
+    @contextlib.contextmanager
+    def site(self, sandbox, name, api_url=None, files=None, **options):
+        """weigate with one worker as it is shipped: the log at its default level, the file store, the shipped nginx snippet."""
+        conf = {'server': {'workers': '1'}, 'log': {'level': 'info'},
+                'account': {'api_urls': api_url or sandbox.api_url, 'ca_file': self.certificate}}
+        rig = Rig(self.directory / name, self.programs, sandbox, conf, start=False, **options)
+        for file, text in (files or {}).items():
+            (rig.dir / file).write_text(text)
+        try:
+            rig.start()
+            yield Site(rig)
+        finally:
+            rig.stop()
+
+    def mint_from(self, sandbox):
+        self.codes = Codes(self.directory, sandbox)
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description='Measures weigate against its yardsticks.')
+    parser.add_argument('parts', nargs='*', choices=[[], *PARTS], help='default: all')
+    parser.add_argument('--quick', action='store_true', help='short runs, fewer cells: shows that everything works, not how fast')
+    parser.add_argument('--json', type=pathlib.Path, default=BUILD / 'bench.json')
+    return parser.parse_args()
+
+
+def main():
+    arguments = parse_arguments()
+    directory = pathlib.Path(tempfile.mkdtemp(prefix='weigate-bench-', dir='/tmp'))
+    directory.chmod(0o755)
+    report = Report()
+    try:
+        bench = Bench(directory, arguments.quick)
+        for name in arguments.parts or PARTS:
+            bench.say(name)
+            PARTS[name].run(bench, report)
+    finally:
+        if not os.environ.get('WEIGATE_KEEP'):
+            shutil.rmtree(directory, ignore_errors=True)
+    report.write(arguments.json)
+    print(report.table())
+    print(f'{len(report.missed)} of {sum(1 for row in report.rows if row.aim)} aims missed; {arguments.json}')
+
+
+if __name__ == '__main__':
+    main()
