@@ -5,6 +5,9 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -38,8 +41,15 @@ static const char usage[] = "weigate signs people in with WeChat for a site behi
                             "Signals to the master: TERM finishes what is in flight and stops, INT stops at once, HUP reads the\n"
                             "configuration anew, USR1 opens the log file anew. See weigate(8), weigate.conf(5), weigatectl(1).\n";
 
+/* spawn-fcgi without -n sends a service's output to /dev/null: then the system's log has the reason. */
+static bool is_unheard(void) {
+  struct stat ours, null;
+  return fstat(STDERR_FILENO, &ours) != 0 || (stat("/dev/null", &null) == 0 && ours.st_rdev == null.st_rdev);
+}
+
 static int complain(const struct err *err) {
   fprintf(stderr, "weigate: %s\n", err->text);
+  if (is_unheard()) syslog(LOG_DAEMON | LOG_ERR, "weigate: %s", err->text);
   return EXIT_FAILURE;
 }
 
@@ -82,7 +92,7 @@ static int test_configuration(const struct conf *conf, struct err *err) {
 /* Takes the configuration over. */
 static int serve(struct conf *conf, const struct arguments *arguments, int *ret_status, struct err *err) {
   master_register_metrics();
-  if (process_harden(err) == 0 && log_open(&conf->log, err) == 0 && probe_run(conf, PROBE_LOAD, err) == 0 &&
+  if (log_open(&conf->log, err) == 0 && process_harden(err) == 0 && probe_run(conf, PROBE_LOAD, err) == 0 &&
       metrics_start(master_slots_count() - 1, err) == 0)
     return master_run(STDIN_FILENO, arguments->conf_path, conf, ret_status, err);
   conf_free(conf);
@@ -105,7 +115,8 @@ int main(int argc, char **argv) {
     conf_free(conf);
     return status == 0 ? EXIT_SUCCESS : complain(&err);
   }
+  bool log_is_stderr = strcmp(conf->log.destination, "stderr") == 0;
   if (serve(conf, &arguments, &status, &err) == 0) return status;
-  log_error("%s", err.text);
+  if (!log_is_stderr) log_error("%s", err.text);
   return complain(&err);
 }
