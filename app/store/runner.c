@@ -299,6 +299,10 @@ static void *run(void *arg) {
     run_ops(runner, runner->ops, (size_t)count);
   }
   drop_handle(runner);
+  pthread_mutex_lock(&shared->lock);
+  shared->running--;
+  pthread_cond_signal(&shared->ended);
+  pthread_mutex_unlock(&shared->lock);
   return NULL;
 }
 
@@ -317,9 +321,12 @@ static int start_thread(struct runner *runner) {
   if (error) return error;
   pthread_attr_setstacksize(&how, STACK_BYTES);
   sigfillset(&all);
+  pthread_mutex_lock(&runner->shared->lock);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   error = pthread_create(&runner->thread, &how, run, runner);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
+  if (!error) runner->shared->running++;
+  pthread_mutex_unlock(&runner->shared->lock);
   pthread_attr_destroy(&how);
   return error;
 }
@@ -343,7 +350,21 @@ int runner_start(struct runner_shared *shared, enum queue_lane lane, bool does_h
   return 0;
 }
 
-int runner_join(struct runner *runner, uint64_t until_ms) {
+int runner_shared_init(struct runner_shared *shared) {
+  pthread_condattr_t how;
+  if (pthread_condattr_init(&how) != 0) return -1;
+  int error = pthread_condattr_setclock(&how, CLOCK_MONOTONIC);
+  if (!error) error = pthread_cond_init(&shared->ended, &how);
+  pthread_condattr_destroy(&how);
+  return error || pthread_mutex_init(&shared->lock, NULL) != 0 ? -1 : 0;
+}
+
+void runner_shared_done(struct runner_shared *shared) {
+  pthread_mutex_destroy(&shared->lock);
+  pthread_cond_destroy(&shared->ended);
+}
+
+size_t runner_wait_all(struct runner_shared *shared, uint64_t until_ms) {
   uint64_t now_ms = clock_mono_ms(), left_ms = until_ms > now_ms ? until_ms - now_ms : 0;
   struct timespec until;
   clock_gettime(CLOCK_MONOTONIC, &until);
@@ -353,7 +374,15 @@ int runner_join(struct runner *runner, uint64_t until_ms) {
     until.tv_nsec -= 1000000000;
     until.tv_sec++;
   }
-  if (pthread_clockjoin_np(runner->thread, NULL, CLOCK_MONOTONIC, &until) != 0) return -1;
+  pthread_mutex_lock(&shared->lock);
+  while (shared->running)
+    if (pthread_cond_timedwait(&shared->ended, &shared->lock, &until) != 0) break;
+  size_t running = shared->running;
+  pthread_mutex_unlock(&shared->lock);
+  return running;
+}
+
+void runner_join(struct runner *runner) {
+  pthread_join(runner->thread, NULL);
   free_runner(runner);
-  return 0;
 }

@@ -14,6 +14,8 @@ struct runner_shared {
   size_t batch_max;
   uint64_t deadline_ms;
   pthread_mutex_t lock; /* the rest */
+  pthread_cond_t ended;
+  size_t running;
   int last_class;
   char last_message[200];
   struct weigate_health health;
@@ -21,10 +23,17 @@ struct runner_shared {
 
 struct runner;
 
+/* Makes and unmakes the lock and the condition. */
+int runner_shared_init(struct runner_shared *shared);
+void runner_shared_done(struct runner_shared *shared);
+
 /* Starts the thread; signals blocked. Which of them looks after health and after maintenance is said here. */
 int runner_start(struct runner_shared *shared, enum queue_lane lane, bool does_health, bool does_maintenance,
                  struct runner **ret_runner, struct err *err);
-/* Waits for its end, at most until then; -1: it hangs in the plugin and was left behind with all it uses. */
-int runner_join(struct runner *runner, uint64_t until_ms);
+/* Waits until all threads are at their end, at most until then; returns how many hang in the plugin. These are left behind with
+ * all that they use. */
+size_t runner_wait_all(struct runner_shared *shared, uint64_t until_ms);
+/* Joins and frees one that is at its end. */
+void runner_join(struct runner *runner);
 
 #endif

@@ -195,7 +195,11 @@ int store_start(struct loop *loop, const struct store_settings *settings, struct
     free(store);
     return -1;
   }
-  pthread_mutex_init(&store->shared.lock, NULL);
+  if (runner_shared_init(&store->shared) != 0) {
+    plugin_unload(&store->shared.plugin);
+    free(store);
+    return err_set(err, "storage: cannot make its locks");
+  }
   store->shared.batch_max = within(settings->batch_max, WEIGATE_BATCH_MAX);
   store->shared.deadline_ms = settings->deadline_ms;
   store->shared.health.state = WEIGATE_DOWN;
@@ -215,18 +219,17 @@ int store_start(struct loop *loop, const struct store_settings *settings, struct
 
 void store_stop(struct store *store) {
   if (!store) return;
-  size_t lost = 0;
-  uint64_t until_ms = clock_mono_ms() + store->shared.deadline_ms + HANG_MS;
   if (store->shared.queue) queue_stop(store->shared.queue);
-  for (size_t i = 0; i < store->runner_count; i++) lost += runner_join(store->runners[i], until_ms) != 0;
+  size_t lost = runner_wait_all(&store->shared, clock_mono_ms() + store->shared.deadline_ms + HANG_MS);
   if (lost) {
     /* What they hold must not be freed under them; the process is about to end anyway. */
     log_error("storage: %zu threads hang in plugin %s", lost, store->shared.plugin.desc->name);
     return;
   }
+  for (size_t i = 0; i < store->runner_count; i++) runner_join(store->runners[i]);
   queue_free(store->shared.queue);
   plugin_unload(&store->shared.plugin);
-  pthread_mutex_destroy(&store->shared.lock);
+  runner_shared_done(&store->shared);
   free(store);
 }
 
