@@ -398,6 +398,9 @@ void signin_status_add(const struct signin *signin, struct buf *out) {
 }
 
 void signin_register_metrics(void) {
+  fetch_metrics_register();
+  wechat_metrics_register();
+  store_metrics_register();
   outcome_register();
   complete_register();
   auth_register();
