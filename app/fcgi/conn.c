@@ -421,18 +421,23 @@ void conn_reply(struct fcgi_exchange *exchange, struct str head, struct str body
   reactor_put_exchange(reactor, exchange);
 }
 
+#define COUNTER(metric_name, text)                                                                                               \
+  { .name = metric_name, .help = text, .type = METRIC_COUNTER, .count = 1 }
+#define COUNTER_BY_REASON(metric_name, text)                                                                                     \
+  {                                                                                                                              \
+    .name = metric_name, .help = text, .type = METRIC_COUNTER, .label = "reason", .values = frames_why_words,                    \
+    .count = FRAMES_WHY_COUNT                                                                                                    \
+  }
+
 struct metric conn_metrics[CONN_METRIC_COUNT] = {
-    [CONN_METRIC_OPEN] = {"fcgi_connections", "Open FastCGI connections.", METRIC_GAUGE, .count = 1},
-    [CONN_METRIC_REQUESTS] = {"fcgi_requests_total", "Whole FastCGI requests received.", METRIC_COUNTER, .count = 1},
-    [CONN_METRIC_REFUSED] = {"fcgi_refused_total", "FastCGI connections closed for what they sent.", METRIC_COUNTER, "reason",
-                             frames_why_words, FRAMES_WHY_COUNT},
-    [CONN_METRIC_ANSWERED] = {"fcgi_records_answered_total", "FastCGI records answered or dropped outside a request.",
-                              METRIC_COUNTER, "reason", frames_why_words, FRAMES_WHY_COUNT},
-    [CONN_METRIC_LATE] = {"fcgi_late_requests_total", "FastCGI connections closed because a request did not arrive in time.",
-                          METRIC_COUNTER, .count = 1},
-    [CONN_METRIC_GONE] = {"fcgi_abandoned_requests_total", "Requests whose peer aborted or left before the answer.",
-                          METRIC_COUNTER, .count = 1},
-    [CONN_METRIC_UNSENT] = {"fcgi_unsent_replies_total", "Replies that could not be written.", METRIC_COUNTER, .count = 1},
-    [CONN_METRIC_FULL] = {"fcgi_full_total", "Times that accepting paused because every connection was in use.", METRIC_COUNTER,
-                          .count = 1},
+    [CONN_METRIC_OPEN] = {.name = "fcgi_connections", .help = "Open FastCGI connections.", .type = METRIC_GAUGE, .count = 1},
+    [CONN_METRIC_REQUESTS] = COUNTER("fcgi_requests_total", "Whole FastCGI requests received."),
+    [CONN_METRIC_REFUSED] = COUNTER_BY_REASON("fcgi_refused_total", "FastCGI connections closed for what they sent."),
+    [CONN_METRIC_ANSWERED] =
+        COUNTER_BY_REASON("fcgi_records_answered_total", "FastCGI records answered or dropped outside a request."),
+    [CONN_METRIC_LATE] =
+        COUNTER("fcgi_late_requests_total", "FastCGI connections closed because a request did not arrive in time."),
+    [CONN_METRIC_GONE] = COUNTER("fcgi_abandoned_requests_total", "Requests whose peer aborted or left before the answer."),
+    [CONN_METRIC_UNSENT] = COUNTER("fcgi_unsent_replies_total", "Replies that could not be written."),
+    [CONN_METRIC_FULL] = COUNTER("fcgi_full_total", "Times that accepting paused because every connection was in use."),
 };
