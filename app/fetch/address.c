@@ -74,6 +74,17 @@ static bool is_plain(struct str url) {
   return true;
 }
 
+/* Where the host ends in "host", "host:port", "[v6]:port"; 0 when it is none. */
+static size_t find_host_end(struct str authority) {
+  size_t n = 0;
+  if (authority.n > 0 && authority.p[0] == '[') {
+    while (n < authority.n && authority.p[n] != ']') n++;
+    return n < authority.n ? n + 1 : 0;
+  }
+  while (n < authority.n && authority.p[n] != ':') n++;
+  return n;
+}
+
 static size_t find_authority_end(struct str s) {
   size_t n = 0;
   while (n < s.n && !memchr("/?#", s.p[n], 3)) n++;
@@ -87,15 +98,10 @@ int address_parse_url(struct str url, struct address_target *ret_target) {
   if ((!target.is_tls && !str_starts(url, STR("http://"))) || !is_plain(url)) return -1;
   struct str authority = str_from(url, scheme);
   authority.n = find_authority_end(authority);
-  target.host = authority;
-  size_t host_end = 0;
-  if (authority.n > 0 && authority.p[0] == '[')
-    while (host_end < authority.n && authority.p[host_end] != ']') host_end++;
-  while (host_end < authority.n && authority.p[host_end] != ':') host_end++;
-  target.host.n = host_end;
+  target.host = str_make(authority.p, find_host_end(authority));
   if (target.host.n == 0 || str_has(authority, '@')) return -1;
-  struct str tail = str_from(authority, host_end);
-  if (tail.n > 0 && (text_parse_u64(str_from(tail, 1), 65535, &port) != 0 || port == 0)) return -1;
+  struct str tail = str_from(authority, target.host.n);
+  if (tail.n > 0 && (tail.p[0] != ':' || text_parse_u64(str_from(tail, 1), 65535, &port) != 0 || port == 0)) return -1;
   target.origin = str_make(url.p, scheme + authority.n);
   target.rest = str_from(url, target.origin.n);
   *ret_target = target;

@@ -161,7 +161,7 @@ static void jump_of_the_wall_clock_moves_no_deadline(void **state) {
 static void dripping_body_ends_at_the_total_deadline(void **state) {
   (void)state;
   static const struct script_step script[] = {DO_READ, DO_SEND("HTTP/1.1 200 OK\r\nContent-Length: 1024\r\n\r\n"),
-                                              DO_DRIP(KILOBYTE)};
+                                              DO_DRIP(KILOBYTE), DO_END};
   struct client_job job;
   struct scripted_server *server = scripted_server_start(script, NULL);
   client_start_within(&job, "http://127.0.0.1", scripted_server_port(server), 200);
