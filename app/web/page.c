@@ -64,7 +64,7 @@ static void add_element(struct buf *out, const char *tag, struct str text) {
 }
 
 static void add_link(struct buf *out, const char *class_name, struct str text, struct str href) {
-  if (text.n == 0 || href.n == 0) return;
+  if (text.n == 0) return;
   buf_addf(out, "<a class=\"%s\" href=\"", class_name);
   text_html_escape(out, href);
   buf_add_text(out, "\">");
@@ -114,11 +114,7 @@ static void add_head(struct buf *out, const struct page *page, const char *nonce
   buf_addf(out, "<!doctype html><html lang=\"%s\"><head><meta charset=\"utf-8\">", page->is_chinese ? "zh-CN" : "en");
   buf_add_text(out, "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1,viewport-fit=cover\">"
                     "<meta name=\"robots\" content=\"noindex\"><meta name=\"color-scheme\" content=\"light dark\">");
-  if (page->refresh_s > 0 && page->refresh_href.n > 0) {
-    buf_addf(out, "<meta http-equiv=\"refresh\" content=\"%d;url=", page->refresh_s);
-    text_html_escape(out, page->refresh_href);
-    buf_add_text(out, "\">");
-  }
+  if (page->refresh_s > 0) buf_addf(out, "<meta http-equiv=\"refresh\" content=\"%d\">", page->refresh_s);
   add_element(out, "title", page->title);
   if (!*nonce) return; /* no random bytes, no nonce: the page stays plain */
   buf_add_text(out, "<style");

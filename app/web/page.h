@@ -17,15 +17,14 @@ struct page {
   enum page_icon icon;
   struct str title;               /* one line */
   struct str sentence;            /* what happened and what to do */
-  struct str button, button_href; /* the way on; href is escaped, not judged */
+  struct str button, button_href; /* the way on; href is escaped, not judged; an empty one is the page itself once more */
   struct str second, second_href;
   struct str detail;                 /* small print: a word of the outcome table, errcode, rid */
   struct str post_button, post_href; /* a form with one button and hidden fields (name=value&…, percent-encoded) */
   struct str post_fields;
   struct str qr_text; /* a QR code of this text as inline SVG (libqrencode) */
   struct str script;  /* own inline script, run under a nonce; "" for none */
-  int refresh_s;      /* 0: no automatic reload */
-  struct str refresh_href;
+  int refresh_s;      /* the page asks for itself again after that long; 0: never */
 };
 
 /* Fills the response: status, Content-Type, private headers, CSP with nonce, X-Frame-Options, body. */

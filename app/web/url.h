@@ -34,7 +34,7 @@ struct url_site {
 /* Appends the address to go to: `next` itself (unchanged but for percent-encoding of blanks, quotes and bytes from 0x80) if it is
  * a path on the own origin or an absolute address on an allowed one; returns false and appends nothing otherwise. Refuses control
  * bytes, backslashes anywhere before the query, "//", own login, callback and logout paths after dot segments are resolved,
- * longer than URL_NEXT_MAX_BYTES. */
+ * longer than URL_NEXT_MAX_BYTES (as it is written in the end). */
 bool url_next_judge(const struct url_site *site, struct str next, struct buf *out);
 
 #endif

@@ -123,10 +123,22 @@ static bool find_origin(const struct url_site *site, struct str next, struct str
 }
 
 /* What a browser would escape in an address anyway, so that the header holds plain ASCII. */
+static bool is_escaped(char byte) {
+  return (unsigned char)byte >= 0x80 || strchr(" \"'<>`\\", byte);
+}
+
+/* The address is kept as it is written, in the login cookie too. */
+static size_t escaped_bytes(struct str next) {
+  size_t n = next.n;
+  for (size_t i = 0; i < next.n; i++)
+    if (is_escaped(next.p[i])) n += 2;
+  return n;
+}
+
 static void add_escaped(struct buf *out, struct str next) {
   for (size_t i = 0; i < next.n; i++) {
     unsigned char c = (unsigned char)next.p[i];
-    if (c >= 0x80 || strchr(" \"'<>`\\", c))
+    if (is_escaped(next.p[i]))
       buf_addf(out, "%%%02X", c);
     else
       buf_add_char(out, (char)c);
@@ -138,7 +150,7 @@ bool url_next_judge(const struct url_site *site, struct str next, struct buf *ou
   bool is_own = true;
   if (next.n == 0 || next.n > URL_NEXT_MAX_BYTES || has_control_bytes(next)) return false;
   if (next.p[0] != '/' && !find_origin(site, next, &rest, &is_own)) return false;
-  if (!is_good_path(site, cut_path(rest), is_own)) return false;
+  if (!is_good_path(site, cut_path(rest), is_own) || escaped_bytes(next) > URL_NEXT_MAX_BYTES) return false;
   add_escaped(out, next);
   return !out->failed;
 }
