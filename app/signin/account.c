@@ -29,8 +29,8 @@ int account_init(struct account *account, const struct account_settings *setting
                  struct err *err) {
   *account = (struct account){.settings = settings, .session = session};
   account->is_secure = settings->public_url.is_https;
-  if (str_starts(str_of(settings->id), STR("login")))
-    return err_set(err, "[account %s]: a name that begins with \"login\" would collide with cookie names; choose another",
+  if (str_contains_nocase(str_of(settings->id), STR("login")))
+    return err_set(err, "[account %s]: a name with \"login\" in it would collide with cookie names; choose another",
                    settings->id);
   name_cookies(account);
 

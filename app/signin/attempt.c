@@ -12,9 +12,14 @@
 #define PACK_FIXED_BYTES (1 + 1 + 1 + 1 + 4 + STATE_NONCE_BYTES + STATE_SECRET_BYTES)
 #define PACK_MAX_BYTES   (PACK_FIXED_BYTES + URL_NEXT_MAX_BYTES)
 /* text_base62_length(8) is 11. */
-#define NAME_BYTES 96
-/* More login cookies than this are never looked at: a browser sends about 180 per host at most, the header limit allows fewer. */
+#define NAME_NONCE_BYTES 11
+#define NAME_BYTES       96
+/* More login cookies than this are not looked at in one request; each sign-in that is begun deletes some. */
 #define SEEN_MAX 16
+/* A deletion takes about 130 bytes of the header: six leave room for the new cookie and the authorize link
+ * (RESPONSE_HEAD_MAX_BYTES).
+ */
+#define DELETIONS_MAX 6
 
 static size_t pack(const struct attempt *attempt, uint8_t to[PACK_MAX_BYTES]) {
   uint8_t *at = to;
@@ -31,7 +36,7 @@ static size_t pack(const struct attempt *attempt, uint8_t to[PACK_MAX_BYTES]) {
 }
 
 static int unpack(const uint8_t *bytes, size_t n, struct attempt *ret_attempt) {
-  if (n < PACK_FIXED_BYTES || bytes[0] != PACK_VERSION) return -1;
+  if (n < PACK_FIXED_BYTES || bytes[0] != PACK_VERSION || bytes[3] > ATTEMPT_LANG_EN) return -1;
   ret_attempt->flags = bytes[1];
   ret_attempt->restarts = bytes[2];
   ret_attempt->lang = bytes[3];
@@ -79,7 +84,7 @@ struct collection {
 static void collect(struct str name, struct str value, void *arg) {
   struct collection *all = arg;
   struct attempt attempt;
-  if (all->count == SEEN_MAX) return;
+  if (all->count == SEEN_MAX || name.n != strlen(all->account->login_cookie) + NAME_NONCE_BYTES) return;
   bool is_alive = open_cookie(all->account, value, &attempt) == 0 && is_timely(attempt.made_at_s, all->now_s);
   all->seen[all->count++] =
       (struct seen){.name = name, .bytes = name.n + value.n + 3, .made_at_s = is_alive ? attempt.made_at_s : 0};
@@ -92,7 +97,7 @@ static struct seen *find_oldest(struct collection *all) {
   return oldest;
 }
 
-/* Deletes the oldest until the new one fits beside the rest; broken ones count as oldest. */
+/* Deletes the oldest until the new one fits beside the rest; broken ones count as oldest and go in any case. */
 static void make_room(const struct account *account, const struct request *request, size_t new_bytes, int64_t now_s,
                       struct response *response) {
   struct collection all = {.account = account, .now_s = now_s};
@@ -100,8 +105,9 @@ static void make_room(const struct account *account, const struct request *reque
   size_t bytes = new_bytes, count = all.count + 1;
   for (size_t i = 0; i < all.count; i++) bytes += all.seen[i].bytes;
 
-  for (struct seen *oldest; (oldest = find_oldest(&all)) != NULL;) {
-    if (oldest->made_at_s && count <= ATTEMPTS_MAX && bytes <= ATTEMPTS_MAX_BYTES) return;
+  for (int deletions = 0; deletions < DELETIONS_MAX; deletions++) {
+    struct seen *oldest = find_oldest(&all);
+    if (!oldest || (oldest->made_at_s && count <= ATTEMPTS_MAX && bytes <= ATTEMPTS_MAX_BYTES)) return;
     cookie_set(response, oldest->name, STR_NONE, 0, account->is_secure);
     bytes -= oldest->bytes;
     count--;

@@ -22,9 +22,9 @@ void auth_register(void) {
   metrics_register(&auth_metric, 1);
 }
 
-/* The nginx location asks for a person by `set $weigate_require person;`. */
+/* The nginx location sets the parameter WEIGATE_REQUIRE where a guest is not enough. */
 static bool asks_for_person(const struct job *job) {
-  return str_eq(fcgi_param(job->request.exchange, "WEIGATE_REQUIRE"), STR("person"));
+  return str_eq(job->request.require, STR("person"));
 }
 
 /* The nickname may hold any letter: percent-encoded it is safe in a header. */
@@ -51,7 +51,7 @@ static void answer_good(struct job *job) {
   response_status(&job->response, 204);
   response_header(&job->response, "Cache-Control", STR("no-store"));
   if (job->renew_session) session_set_cookie(job->account, session, clock_wall_s(), &job->response);
-  response_header(&job->response, "X-Weigate-Appid", str_of(account_appid(job->account, session->is_website)));
+  response_header(&job->response, "X-Weigate-Appid", str_of(session_appid(job->account, session)));
   response_header(&job->response, "X-Weigate-Openid", str_of(session->openid));
   if (session->unionid[0]) response_header(&job->response, "X-Weigate-Unionid", str_of(session->unionid));
   if (session->nickname[0]) add_nickname(job, session);

@@ -12,27 +12,8 @@
 /* Silent restarts in a row; then a page explains, or the visitor would go in circles. */
 #define RESTARTS_MAX 1
 
-/* Tells the window that opened this one, and closes it. The opener learns no more than that it is done: it asks GET /session. */
-static const char popup_script[] = "if(window.opener){window.opener.postMessage({weigate:'signed_in'},window.location.origin);"
-                                   "window.close();}";
-
-/* --- ends
- * ------------------------------------------------------------------------------------------------------------------------ */
-
-static void end_with_popup(struct job *job, const struct attempt *attempt) {
-  const struct outcome_row *row = outcome_row(OUTCOME_SIGNED_IN);
-  bool zh = job->is_chinese;
-  page_write(&job->response, &(struct page){
-                                 .status = 200,
-                                 .is_chinese = zh,
-                                 .icon = row->icon,
-                                 .title = str_of(zh ? row->title_zh : row->title_en),
-                                 .sentence = zh ? STR("可以关闭这个窗口了。") : STR("You can close this window."),
-                                 .button = zh ? STR("继续") : STR("Go on"),
-                                 .button_href = str_of(attempt->next),
-                                 .script = str_make(popup_script, sizeof(popup_script) - 1),
-                             });
-}
+/* --- ends ----------------------------------------------------------------------------------------------------------------------
+ */
 
 /* The session cookie, and on to the page that was wanted: the address bar keeps neither code nor state. */
 static void end_signed_in(struct job *job, const struct attempt *attempt, struct completion *c, enum outcome outcome) {
@@ -40,9 +21,9 @@ static void end_signed_in(struct job *job, const struct attempt *attempt, struct
   buf_init(&next, 2 * URL_NEXT_MAX_BYTES);
   answer_add_next(job->account, str_of(attempt->next), &next);
   if (attempt->flags & ATTEMPT_HANDOVER)
-    handover_ask(job, attempt, &c->session);
+    handover_ask(job, attempt);
   else if (attempt->flags & ATTEMPT_POPUP)
-    end_with_popup(job, attempt);
+    answer_popup(job, outcome, buf_str(&next));
   else
     answer_redirect(job, 303, buf_str(&next));
   attempt_clear_cookie(job->account, attempt, &job->response);
@@ -58,7 +39,9 @@ static bool is_session_alive(const struct session_settings *settings, const stru
 }
 
 static void end_completed(struct job *job, const struct attempt *attempt, struct completion *c, enum outcome outcome) {
-  struct answer_detail detail = {.wechat = &c->wechat, .stage = c->stage, .why = c->why, .next = str_of(attempt->next)};
+  struct answer_detail detail = {.wechat = &c->wechat, .stage = c->stage, .why = c->why, .attempt = attempt};
+  /* A virtual visitor has nobody to hand over to the computer. */
+  if (outcome == OUTCOME_SIGNED_IN_GUEST && (attempt->flags & ATTEMPT_HANDOVER)) outcome = OUTCOME_SNAPSHOT_USER;
   switch (outcome) {
   case OUTCOME_SIGNED_IN:
   case OUTCOME_SIGNED_IN_GUEST:
@@ -72,12 +55,6 @@ static void end_completed(struct job *job, const struct attempt *attempt, struct
   case OUTCOME_CODE_REJECTED:
     if (attempt->restarts < RESTARTS_MAX) return login_restart(job, attempt, OUTCOME_RESTARTED);
     break;
-  case OUTCOME_UPSTREAM_QUOTA:
-    detail.retry_after_s = c->wechat.retry_after_s ? c->wechat.retry_after_s : 60;
-    break;
-  case OUTCOME_STORAGE_UNAVAILABLE:
-    detail.retry_after_s = 5;
-    break;
   default:
     break;
   }
@@ -85,8 +62,7 @@ static void end_completed(struct job *job, const struct attempt *attempt, struct
   attempt_clear_cookie(job->account, attempt, &job->response);
 }
 
-/* --- without an attempt
- * --------------------------------------------------------------------------------------------------------- */
+/* --- without an attempt ---------------------------------------------------------------------------------------------------- */
 
 /* A browser that is signed in already (reload, back button) goes on to where the sign-in led. */
 static bool end_with_session_wait(struct job *job, const struct state *state) {
@@ -105,12 +81,12 @@ static bool end_with_session_wait(struct job *job, const struct state *state) {
   return true;
 }
 
-/* WeChat's browser does lose cookies: the sign-in starts again once, silently; the state alone never signs anybody in. */
+/* WeChat's browser does lose cookies: there the sign-in starts again once, silently; the state alone never signs anybody in. */
 static void end_without_cookie_wait(struct job *job, const struct state *state) {
   if (end_with_session_wait(job, state)) return;
-  if (state->restarts >= RESTARTS_MAX || job->is_api)
+  if (state->restarts >= RESTARTS_MAX || job->is_api || !request_is_wechat(&job->request))
     return answer_outcome(job, OUTCOME_STATE_MISSING, &(struct answer_detail){.stage = "state"});
-  outcome_count(OUTCOME_STATE_MISSING);
+  log_info("account %s: a sign-in came back without its cookie and is started again", job->account->settings->id);
   login_redirect(job,
                  &(struct login_start){
                      .next = str_of(job->account->settings->default_next),
@@ -132,8 +108,7 @@ static void end_unmatched_wait(struct job *job, enum attempt_match match, const 
   answer_outcome(job, outcomes[match], &(struct answer_detail){.stage = "state"});
 }
 
-/* --- the callback
- * ----------------------------------------------------------------------------------------------------------------- */
+/* --- the callback ---------------------------------------------------------------------------------------------------------- */
 
 static void end_bad_request(struct job *job, const char *why) {
   answer_outcome(job, OUTCOME_BAD_REQUEST, &(struct answer_detail){.stage = "callback", .why = why});
@@ -154,10 +129,7 @@ void callback_run_wait(struct job *job) {
   SCOPE_BUF struct buf code, state_text;
   struct attempt attempt;
   struct state state;
-  if (job->request.method == WEB_HEAD) {
-    response_status(&job->response, 200);
-    return response_private(&job->response);
-  }
+  if (job->request.method == WEB_HEAD) return answer_empty(job, 200); /* it consumes nothing */
   buf_init(&code, FCGI_REQUEST_MAX_BYTES);
   buf_init(&state_text, FCGI_REQUEST_MAX_BYTES);
   enum web_value code_found = query_value(job->request.query, "code", &code);
@@ -168,7 +140,7 @@ void callback_run_wait(struct job *job) {
   enum attempt_match match = attempt_find(job->account, &job->request, buf_str(&state_text), clock_wall_s(), &attempt, &state);
   if (match != ATTEMPT_MATCH) return end_unmatched_wait(job, match, &state);
   if (is_declined(code_found, buf_str(&code)))
-    return answer_outcome(job, OUTCOME_DENIED, &(struct answer_detail){.stage = "consent", .next = str_of(attempt.next)});
+    return answer_outcome(job, OUTCOME_DENIED, &(struct answer_detail){.stage = "consent", .attempt = &attempt});
   if (!complete_is_code(buf_str(&code))) return end_bad_request(job, "code is malformed");
 
   struct completion c = {.job = job, .code = buf_str(&code), .attempt = &attempt, .channel = channel_of(&attempt)};

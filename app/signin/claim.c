@@ -9,9 +9,8 @@
 #include "base/clock.h"
 #include "base/coro.h"
 
-#define VERSION    1
-#define PENDING    0xff
-#define HEAD_BYTES (1 + 1 + 4 + 2)
+#define VERSION    2
+#define HEAD_BYTES (1 + 4 + 1 + 2)
 /* Looks at a pending ticket: after 20 ms, then at twice the pause up to 250 ms, so that the end is seen soon and a slow first
  * costs 4 reads a second. */
 #define LOOK_FIRST_MS 20
@@ -27,35 +26,39 @@ static bool is_session_end(enum outcome outcome) {
   return outcome == OUTCOME_SIGNED_IN || outcome == OUTCOME_SIGNED_IN_GUEST;
 }
 
-/* NULL: pending. Returns the size. */
+/* NULL: no end yet, an empty word. Words and not numbers, because hosts of two versions may share a store. Returns the size. */
 static size_t pack_end(const struct claim_end *end, uint8_t to[CLAIM_PLAIN_MAX]) {
+  const char *word = end ? outcome_row(end->outcome)->word : "";
   uint8_t session[SESSION_PACKED_MAX];
   size_t session_bytes = end && is_session_end(end->outcome) ? session_pack(&end->session, session) : 0;
-  size_t next_bytes = end ? strlen(end->next) : 0;
+  size_t word_bytes = strlen(word), next_bytes = end ? strlen(end->next) : 0;
   uint8_t *at = to;
   *at++ = VERSION;
-  *at++ = end ? (uint8_t)end->outcome : PENDING;
   at = bytes_put_u32(at, (uint32_t)(end ? end->errcode : 0));
+  *at++ = (uint8_t)word_bytes;
   *at++ = (uint8_t)(session_bytes >> 8);
   *at++ = (uint8_t)session_bytes;
-  memcpy(at, session, session_bytes);
-  if (next_bytes) memcpy(at + session_bytes, end->next, next_bytes);
-  return (size_t)(at - to) + session_bytes + next_bytes;
+  memcpy(at, word, word_bytes);
+  memcpy(at + word_bytes, session, session_bytes);
+  if (next_bytes) memcpy(at + word_bytes + session_bytes, end->next, next_bytes);
+  return (size_t)(at - to) + word_bytes + session_bytes + next_bytes;
 }
 
 static int unpack_end(const uint8_t *bytes, size_t n, struct claim_end *ret_end) {
-  if (n < HEAD_BYTES || bytes[0] != VERSION || bytes[1] >= OUTCOME_COUNT) return -1;
-  struct claim_end end = {.outcome = bytes[1], .errcode = (int)bytes_get_u32(bytes + 2)};
-  size_t session_bytes = (size_t)bytes[6] << 8 | bytes[7];
-  if (session_bytes > n - HEAD_BYTES || n - HEAD_BYTES - session_bytes > URL_NEXT_MAX_BYTES) return -1;
-  if (is_session_end(end.outcome) && session_unpack(bytes + HEAD_BYTES, session_bytes, &end.session) < 0) return -1;
-  memcpy(end.next, bytes + HEAD_BYTES + session_bytes, n - HEAD_BYTES - session_bytes);
+  if (n < HEAD_BYTES || bytes[0] != VERSION) return -1;
+  struct claim_end end = {.errcode = (int)bytes_get_u32(bytes + 1)};
+  size_t word_bytes = bytes[5], session_bytes = (size_t)bytes[6] << 8 | bytes[7], rest_bytes = n - HEAD_BYTES;
+  if (word_bytes > rest_bytes || session_bytes > rest_bytes - word_bytes) return -1;
+  size_t next_bytes = rest_bytes - word_bytes - session_bytes;
+  const uint8_t *word = bytes + HEAD_BYTES, *session = word + word_bytes;
+  if (next_bytes > URL_NEXT_MAX_BYTES || !outcome_find(str_make((const char *)word, word_bytes), &end.outcome)) return -1;
+  if (is_session_end(end.outcome) && session_unpack(session, session_bytes, &end.session) < 0) return -1;
+  memcpy(end.next, session + session_bytes, next_bytes);
   *ret_end = end;
   return 0;
 }
 
-/* Seals an end (NULL: pending) as the ticket's value. */
-static int seal_value(struct claim *claim, const struct claim_end *end, struct weigate_ticket *ret_ticket) {
+int claim_settle(struct claim *claim, const struct claim_end *end, struct weigate_ticket *ret_ticket) {
   uint8_t plain[CLAIM_PLAIN_MAX];
   char context[700];
   size_t n = pack_end(end, plain);
@@ -71,15 +74,18 @@ static int seal_value(struct claim *claim, const struct claim_end *end, struct w
   return 0;
 }
 
-/* True if the value tells an end; false while it is pending, or is not ours. */
-static bool open_value(const struct claim *claim, const struct store_ticket *ticket, struct claim_end *ret_end) {
+int claim_read(const struct claim *claim, struct str value, struct claim_end *ret_end) {
   uint8_t plain[CLAIM_PLAIN_MAX];
   char context[700];
   size_t n;
-  if (seal_open_raw(claim->account->session->keys, SEAL_TICKET, seal_context(claim, context), ticket->value, ticket->value_bytes,
+  if (seal_open_raw(claim->account->session->keys, SEAL_TICKET, seal_context(claim, context), (const uint8_t *)value.p, value.n,
                     plain, sizeof(plain), &n) < 0)
-    return false;
-  return unpack_end(plain, n, ret_end) == 0;
+    return -1;
+  return unpack_end(plain, n, ret_end);
+}
+
+static bool is_settled(const struct claim *claim, const struct store_ticket *found, struct claim_end *ret_end) {
+  return found->is_found && claim_read(claim, str_make((const char *)found->value, found->value_bytes), ret_end) == 0;
 }
 
 void claim_of_state(struct claim *claim, const struct account *account, const uint8_t nonce[STATE_NONCE_BYTES]) {
@@ -101,18 +107,20 @@ enum claim_result claim_look_wait(struct claim *claim, struct store *store, stru
   struct store_answer answer;
   store_ticket_get_wait(store, str_of(claim->kind), str_of(claim->key), &found, &answer);
   if (!store_is_done(&answer)) return CLAIM_NO_STORE;
-  return found.is_found && open_value(claim, &found, ret_end) ? CLAIM_SETTLED : CLAIM_ABANDONED;
+  return is_settled(claim, &found, ret_end) ? CLAIM_SETTLED : CLAIM_ABANDONED;
 }
 
 enum claim_result claim_take_wait(struct claim *claim, struct store *store, uint64_t patience_ms, struct claim_end *ret_end) {
   struct weigate_ticket ticket;
   struct store_ticket found = {0};
   struct store_answer answer;
-  if (seal_value(claim, NULL, &ticket) < 0) return CLAIM_NO_STORE;
+  if (claim_settle(claim, NULL, &ticket) < 0) return CLAIM_NO_STORE;
   store_claim_wait(store, &ticket, &found, &answer);
   if (!store_is_done(&answer)) return CLAIM_NO_STORE;
-  if (answer.item == WEIGATE_ITEM_NEW) return CLAIM_MINE;
-  if (found.is_found && open_value(claim, &found, ret_end)) return CLAIM_SETTLED;
+  if (answer.item == WEIGATE_ITEM_NEW || answer.item == WEIGATE_ITEM_DUPLICATE)
+    return CLAIM_MINE; /* this very claim, tried twice */
+  if (answer.item != WEIGATE_ITEM_TAKEN) return CLAIM_NO_STORE;
+  if (is_settled(claim, &found, ret_end)) return CLAIM_SETTLED;
 
   uint64_t give_up_ms = clock_mono_ms() + patience_ms;
   for (uint64_t pause_ms = LOOK_FIRST_MS; clock_mono_ms() < give_up_ms; pause_ms *= 2) {
@@ -122,8 +130,4 @@ enum claim_result claim_take_wait(struct claim *claim, struct store *store, uint
     if (looked != CLAIM_ABANDONED) return looked;
   }
   return CLAIM_ABANDONED;
-}
-
-int claim_settle(struct claim *claim, const struct claim_end *end, struct weigate_ticket *ret_ticket) {
-  return seal_value(claim, end, ret_ticket);
 }

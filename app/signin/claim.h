@@ -9,8 +9,8 @@
 
 /* "state" tickets are named after the state's nonce, "code" tickets after the code's fingerprint in hex. */
 #define CLAIM_KEY_BYTES 33
-/* version, outcome, errcode, size of the session, session, return address */
-#define CLAIM_PLAIN_MAX (1 + 1 + 4 + 2 + SESSION_PACKED_MAX + URL_NEXT_MAX_BYTES)
+/* version, errcode, sizes of word and session, the outcome's word, session, return address */
+#define CLAIM_PLAIN_MAX (1 + 4 + 1 + 2 + WEIGATE_WORD_MAX + SESSION_PACKED_MAX + URL_NEXT_MAX_BYTES)
 /* How long a claim is kept: as long as the state may come again, and the skew of clocks. */
 #define CLAIM_LIFETIME_S (STATE_LIFETIME_S + 2 * STATE_SKEW_S)
 
@@ -39,7 +39,11 @@ void claim_of_code(struct claim *claim, const struct account *account, struct st
 enum claim_result claim_take_wait(struct claim *claim, struct store *store, uint64_t patience_ms, struct claim_end *ret_end);
 /* Looks without claiming: SETTLED, or ABANDONED where nothing is there yet. Coroutine; may suspend. */
 enum claim_result claim_look_wait(struct claim *claim, struct store *store, struct claim_end *ret_end);
-/* The ticket that tells everybody the end; points into the claim. -1 without random bytes. */
+/* The ticket that tells everybody the end (NULL: that it is not there yet); points into the claim. -1 without random bytes. Any
+ * thread. */
 int claim_settle(struct claim *claim, const struct claim_end *end, struct weigate_ticket *ret_ticket);
+/* Reads such a ticket's value. -1 while there is no end yet, and for a value that is not ours or names an outcome that this
+ * version does not know. Any thread. */
+int claim_read(const struct claim *claim, struct str value, struct claim_end *ret_end);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * complete: one sign-in, read top to bottom. Runs in a coroutine of the sign-in thread.
  *
- *   claim    the state, then the code: a second hit is told what became of the first
+ *   claim    the state: a second hit is told what became of the first; the code: it is exchanged by nobody else
  *   token    code to access token, openid, scope
  *   profile  access token to profile, where the scope allows it
  *   record   person, event, sealed tokens and the claim's end: one durable write
@@ -18,8 +18,13 @@
 #include "signin/claim.h"
 #include "signin/record.h"
 
-/* How long a second hit waits for the first, beyond the two upstream calls' own budgets: two storage calls and their queue. */
+/* token, profile, refresh, profile: the calls that one sign-in makes at most. */
+#define UPSTREAM_CALLS_MAX 4
+/* How long a second hit waits for the first beyond the budgets of those calls: storage calls and their queue. */
 #define CLAIM_PATIENCE_EXTRA_MS 8000
+/* A code that came without a state is told its end again for this long only (an app that posts twice); whoever finds it later in
+ * a log or a history must not get the session. */
+#define CODE_ALONE_SHARED_S 10
 
 static const char *const stage_words[] = {"claim", "token", "profile", "record", "total"};
 enum stage { STAGE_CLAIM, STAGE_TOKEN, STAGE_PROFILE, STAGE_RECORD, STAGE_TOTAL, STAGE_COUNT };
@@ -110,57 +115,70 @@ enum outcome complete_outcome_of(const struct wechat_answer *answer) {
   return OUTCOME_CODE_REJECTED;
 }
 
-/* --- claim -------------------------------------------------------------------------------------------------------------------
- */
+/* --- claim ------------------------------------------------------------------------------------------------------------------ */
 
-/* True if the sign-in is ours to complete; otherwise *ret_outcome says what the holder made of it. */
-static bool claim_wait(struct step *s, enum outcome *ret_outcome) {
+static bool is_session_outcome(enum outcome outcome) {
+  return outcome == OUTCOME_SIGNED_IN || outcome == OUTCOME_SIGNED_IN_GUEST;
+}
+
+/* What the first made of it, for the second. */
+static enum outcome take_over(struct step *s, const struct claim_end *end) {
   struct completion *c = s->c;
-  struct claim_end end;
-  struct claim code_claim;
-  uint64_t patience_ms = 2 * s->account->settings->request_timeout_ms + CLAIM_PATIENCE_EXTRA_MS;
-  c->stage = "claim";
-  claim_of_code(&code_claim, s->account, c->code);
-  if (c->attempt)
-    claim_of_state(&s->claim, s->account, c->attempt->nonce);
-  else
-    s->claim = code_claim;
+  c->why = "the same sign-in was completed before";
+  c->wechat.errcode = end->errcode;
+  if (!c->attempt && is_session_outcome(end->outcome) && clock_wall_s() - end->session.signed_in_at_s > CODE_ALONE_SHARED_S)
+    return OUTCOME_CODE_REJECTED;
+  c->session = end->session;
+  return end->outcome;
+}
 
-  switch (claim_take_wait(&s->claim, c->job->store, patience_ms, &end)) {
+/* True if this sign-in is ours to complete; otherwise *ret_outcome says what its holder made of it. */
+static bool claim_signin_wait(struct step *s, enum outcome *ret_outcome) {
+  struct claim_end end;
+  uint64_t patience_ms = UPSTREAM_CALLS_MAX * s->account->settings->request_timeout_ms + CLAIM_PATIENCE_EXTRA_MS;
+  s->c->stage = "claim";
+  if (s->c->attempt)
+    claim_of_state(&s->claim, s->account, s->c->attempt->nonce);
+  else
+    claim_of_code(&s->claim, s->account, s->c->code);
+
+  switch (claim_take_wait(&s->claim, s->c->job->store, patience_ms, &end)) {
   case CLAIM_MINE:
-    break;
+    return true;
   case CLAIM_SETTLED:
-    c->why = "the same sign-in was completed before";
-    c->session = end.session;
-    c->wechat.errcode = end.errcode;
-    *ret_outcome = end.outcome;
+    *ret_outcome = take_over(s, &end);
     return false;
   case CLAIM_ABANDONED:
-    c->why = "whoever began this sign-in never ended it";
+    s->c->why = "whoever began this sign-in never ended it";
     *ret_outcome = OUTCOME_CODE_REJECTED;
     return false;
   case CLAIM_NO_STORE:
-    *ret_outcome = OUTCOME_STORAGE_UNAVAILABLE;
-    return false;
+    break;
   }
-  if (!c->attempt) return true;
+  *ret_outcome = OUTCOME_STORAGE_UNAVAILABLE;
+  return false;
+}
 
-  /* The state is ours; a code that another state brought already is never exchanged again. */
-  switch (claim_take_wait(&code_claim, c->job->store, 0, &end)) {
+/* The state is ours; a code that another state brought already is never exchanged again. */
+static bool claim_code_wait(struct step *s, enum outcome *ret_outcome) {
+  struct claim code_claim;
+  struct claim_end end;
+  if (!s->c->attempt) return true; /* it is what was claimed */
+  claim_of_code(&code_claim, s->account, s->c->code);
+  switch (claim_take_wait(&code_claim, s->c->job->store, 0, &end)) {
   case CLAIM_MINE:
     return true;
   case CLAIM_NO_STORE:
     *ret_outcome = OUTCOME_STORAGE_UNAVAILABLE;
     return false;
   default:
-    c->why = "another sign-in brought the same code";
+    s->c->why = "another sign-in brought the same code";
     *ret_outcome = OUTCOME_CODE_REJECTED;
     return false;
   }
 }
 
-/* --- token -------------------------------------------------------------------------------------------------------------------
- */
+/* --- token ----------------------------------------------------------------------------------------------------------------- */
 
 static bool token_wait(struct step *s, enum outcome *ret_outcome) {
   struct completion *c = s->c;
@@ -186,8 +204,7 @@ static bool token_wait(struct step *s, enum outcome *ret_outcome) {
   return false;
 }
 
-/* --- profile -----------------------------------------------------------------------------------------------------------------
- */
+/* --- profile --------------------------------------------------------------------------------------------------------------- */
 
 static struct str profile_lang(const struct step *s) {
   switch (s->c->attempt ? s->c->attempt->lang : ATTEMPT_LANG_ACCOUNT) {
@@ -237,6 +254,7 @@ static bool profile_wait(struct step *s, enum outcome *ret_outcome) {
   if (!may_pull_profile(s)) {
     bool is_silent_try = has_flag(s, ATTEMPT_AUTO) && !has_flag(s, ATTEMPT_ESCALATED);
     if (!is_silent_try || known_profile_wait(s, s->account->settings->profile_max_age_ms)) return true;
+    if (has_flag(s, ATTEMPT_SPA)) return true; /* the app asks for the profile itself, if it wants one */
     *ret_outcome = OUTCOME_ESCALATED;
     return false;
   }
@@ -257,8 +275,7 @@ static bool profile_wait(struct step *s, enum outcome *ret_outcome) {
   return false;
 }
 
-/* --- session and record -------------------------------------------------------------------------------------------------------
- */
+/* --- session and record ---------------------------------------------------------------------------------------------------- */
 
 static int make_session(struct step *s, bool is_guest) {
   struct session *session = &s->c->session;
@@ -268,6 +285,7 @@ static int make_session(struct step *s, bool is_guest) {
   session->signed_in_at_s = session->sealed_at_s = clock_wall_s();
   memcpy(session->openid, s->token.openid, sizeof(session->openid));
   memcpy(session->unionid, s->token.unionid, sizeof(session->unionid));
+  if (s->is_website && str_copy(str_of(s->appid), session->website_appid, sizeof(session->website_appid)) < 0) return -1;
   return random_bytes(session->id, sizeof(session->id));
 }
 
@@ -306,13 +324,16 @@ static enum outcome record_wait(struct step *s, enum outcome outcome) {
   return OUTCOME_STORAGE_UNAVAILABLE;
 }
 
-/* --- the whole -----------------------------------------------------------------------------------------------------------------
- */
+/* --- the whole ------------------------------------------------------------------------------------------------------------- */
 
 /* From the code to what will be recorded. */
 static enum outcome exchange_wait(struct step *s) {
   enum outcome outcome = OUTCOME_CODE_REJECTED;
-  bool goes_on = token_wait(s, &outcome);
+  bool goes_on = claim_code_wait(s, &outcome);
+  stage_over(s, STAGE_CLAIM);
+  if (!goes_on) return outcome;
+
+  goes_on = token_wait(s, &outcome);
   stage_over(s, STAGE_TOKEN);
   if (!goes_on) return outcome;
 
@@ -329,14 +350,12 @@ enum outcome complete_wait(struct completion *completion) {
   s.wechat = s.is_website ? account->website : account->wechat;
   s.appid = account_appid(account, s.is_website);
 
-  enum outcome outcome = OUTCOME_CODE_REJECTED;
-  bool is_mine = claim_wait(&s, &outcome);
-  stage_over(&s, STAGE_CLAIM);
-  if (!is_mine) return outcome;
+  enum outcome outcome = OUTCOME_ACCOUNT_MISCONFIGURED;
+  if (!s.wechat) return outcome; /* begun through a website app that is configured no more */
+  if (!claim_signin_wait(&s, &outcome)) return outcome;
 
   outcome = exchange_wait(&s);
-  bool is_session = outcome == OUTCOME_SIGNED_IN || outcome == OUTCOME_SIGNED_IN_GUEST;
-  if (is_session && make_session(&s, outcome == OUTCOME_SIGNED_IN_GUEST) < 0) outcome = OUTCOME_NO_RANDOM;
+  if (is_session_outcome(outcome) && make_session(&s, outcome == OUTCOME_SIGNED_IN_GUEST) < 0) outcome = OUTCOME_NO_RANDOM;
   outcome = record_wait(&s, outcome);
   stage_over(&s, STAGE_RECORD);
 

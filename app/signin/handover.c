@@ -21,20 +21,24 @@
 #define KEY_BYTES   (2 * STATE_NONCE_BYTES + 1)
 #define VALUE_BYTES (SESSION_PACKED_MAX + SEAL_OVERHEAD_BYTES)
 
-/* Asks every 2 s whether the phone is done; the page tells after the attempt's lifetime that a new code is needed. */
+/* Asks every 2 s whether the phone is done, but not while nobody looks at the page; begins anew when the attempt is too old. In a
+ * window of its own the opener is told, as answer_popup() does. */
 static const char poll_script[] =
-    "(function(){var end=Date.now()+600000;function ask(){if(Date.now()>end){location.reload();return;}"
-    "fetch(document.querySelector('a.button').href,{headers:{Accept:'application/json'},credentials:'same-origin'})"
-    ".then(function(r){return "
-    "r.json();}).then(function(j){if(j.signed_in){location.replace(j.next);}else{setTimeout(ask,2000);}})"
-    ".catch(function(){setTimeout(ask,4000);});}setTimeout(ask,2000);})();";
+    "(function(){var end=Date.now()+600000,href=document.querySelector('a.button').href;"
+    "function later(ms){setTimeout(ask,ms);}"
+    "function go(j){if(!j.signed_in)return later(2000);"
+    "if(j.popup&&window.opener){window.opener.postMessage({weigate:'signed_in'},window.location.origin);window.close();}"
+    "else location.replace(j.next);}"
+    "function ask(){if(Date.now()>end)return location.reload();if(document.hidden)return later(2000);"
+    "fetch(href,{headers:{Accept:'application/json'},credentials:'same-origin'})"
+    ".then(function(r){return r.json();}).then(go).catch(function(){later(4000);});}"
+    "later(2000);})();";
 
-/* --- shared
- * ------------------------------------------------------------------------------------------------------------------------ */
+/* --- shared ---------------------------------------------------------------------------------------------------------------- */
 
 /* Four digits that both screens show. */
-static void format_number(const struct state *state, char to[5]) {
-  snprintf(to, 5, "%04u", ((unsigned)state->nonce[0] << 16 | (unsigned)state->nonce[1] << 8 | state->nonce[2]) % 10000u);
+static void format_number(const uint8_t nonce[STATE_NONCE_BYTES], char to[5]) {
+  snprintf(to, 5, "%04u", ((unsigned)nonce[0] << 16 | (unsigned)nonce[1] << 8 | nonce[2]) % 10000u);
 }
 
 static struct str seal_context(const struct account *account, const char *key, char to[700]) {
@@ -49,25 +53,32 @@ static bool read_state(struct str query, struct state *ret_state, char ret_text[
          state_parse(buf_str(&text), ret_state) == 0 && state_is_timely(ret_state, clock_wall_s());
 }
 
-static void end_stale(struct job *job) {
-  answer_outcome(job, OUTCOME_STATE_EXPIRED,
+/* On the phone: what was scanned is no good. */
+static void end_stale_code(struct job *job) {
+  answer_outcome(job, OUTCOME_QR_EXPIRED,
                  &(struct answer_detail){.stage = "handover", .why = "the QR code is too old or broken"});
 }
 
-/* --- computer: the QR code
- * ----------------------------------------------------------------------------------------------------------- */
+/* On the computer: it waits for nothing any more. */
+static void end_stale_wait(struct job *job) {
+  answer_outcome(job, OUTCOME_STATE_EXPIRED,
+                 &(struct answer_detail){.stage = "handover", .why = "the sign-in that waits is too old or not this browser's"});
+}
 
-static void write_qr_page(struct job *job, const char *state_text) {
+/* --- computer: the QR code ------------------------------------------------------------------------------------------------- */
+
+static void write_qr_page(struct job *job, const struct attempt *attempt) {
   SCOPE_BUF struct buf link, poll, sentence;
-  struct state state;
-  char number[5];
+  char state_text[STATE_TEXT_BYTES], number[5];
   bool zh = job->is_chinese;
   buf_init(&link, 1024);
   buf_init(&poll, 1024);
   buf_init(&sentence, 512);
-  if (state_parse(str_of(state_text), &state) < 0) return end_stale(job);
-  format_number(&state, number);
-  buf_addf(&link, "%s%s/login?handover=%s", job->account->settings->public_url.text, job->account->settings->prefix, state_text);
+  attempt_format_state(job->account, attempt, state_text);
+  format_number(attempt->nonce, number);
+  buf_addf(&link, "%s%s/login?", job->account->settings->public_url.text, job->account->settings->prefix);
+  login_add_wishes(job->account, attempt, &link);
+  buf_addf(&link, "handover=%s", state_text);
   buf_addf(&poll, "%s/handover?state=%s", job->account->settings->prefix, state_text);
   buf_addf(&sentence,
            zh ? "打开手机微信扫一扫，核对数字 %s 后确认，这里会自动登录。"
@@ -88,44 +99,40 @@ static void write_qr_page(struct job *job, const char *state_text) {
 
 void handover_show_qr(struct job *job, const struct login_start *start) {
   struct attempt attempt;
-  char state_text[STATE_TEXT_BYTES];
   if (login_begin(start, &attempt) < 0) return answer_outcome(job, OUTCOME_NO_RANDOM, NULL);
-  attempt_format_state(job->account, &attempt, state_text);
-  write_qr_page(job, state_text);
+  write_qr_page(job, &attempt);
   if (attempt_set_cookie(job->account, &job->request, &attempt, clock_wall_s(), &job->response) < 0)
     return answer_outcome(job, OUTCOME_NO_RANDOM, NULL);
   outcome_count(OUTCOME_QR_SHOWN);
 }
 
-/* --- phone: sign in, then confirm
- * ------------------------------------------------------------------------------------------------------ */
+/* --- phone: sign in, then confirm ------------------------------------------------------------------------------------------ */
 
 bool handover_is_asked(const struct job *job) {
   SCOPE_BUF struct buf text;
   buf_init(&text, 256);
-  return query_value(job->request.query, "handover", &text) != WEB_VALUE_NONE;
+  return query_value(login_own_query(job->request.query), "handover", &text) != WEB_VALUE_NONE;
 }
 
 void handover_begin(struct job *job, struct login_start *start) {
   SCOPE_BUF struct buf text;
   struct state state;
   buf_init(&text, 256);
-  if (query_value(job->request.query, "handover", &text) != WEB_VALUE_ONE || state_parse(buf_str(&text), &state) < 0 ||
-      !state_is_timely(&state, clock_wall_s()))
-    return end_stale(job);
+  if (query_value(login_own_query(job->request.query), "handover", &text) != WEB_VALUE_ONE ||
+      state_parse(buf_str(&text), &state) < 0 || !state_is_timely(&state, clock_wall_s()))
+    return end_stale_code(job);
   start->next = buf_str(&text);
-  start->flags |= ATTEMPT_HANDOVER;
+  start->flags = ATTEMPT_HANDOVER;
   login_redirect(job, start, OUTCOME_REDIRECTED);
 }
 
-void handover_ask(struct job *job, const struct attempt *attempt, const struct session *session) {
+void handover_ask(struct job *job, const struct attempt *attempt) {
   SCOPE_BUF struct buf fields, sentence, href;
   struct state state;
   char number[5];
   bool zh = job->is_chinese;
-  if (session->is_guest) return answer_outcome(job, OUTCOME_SNAPSHOT_USER, NULL);
-  if (state_parse(str_of(attempt->next), &state) < 0) return end_stale(job);
-  format_number(&state, number);
+  if (state_parse(str_of(attempt->next), &state) < 0) return end_stale_code(job);
+  format_number(state.nonce, number);
   buf_init(&fields, 256);
   buf_init(&sentence, 512);
   buf_init(&href, 256);
@@ -150,15 +157,34 @@ void handover_ask(struct job *job, const struct attempt *attempt, const struct s
                              });
 }
 
-/* Leaves the ticket: insert-if-absent, so that the first confirmation stands. */
-static int leave_ticket_wait(struct job *job, const struct state *state) {
+static int open_ticket(const struct account *account, const char *key, const struct store_ticket *found,
+                       struct session *ret_session) {
+  uint8_t packed[SESSION_PACKED_MAX];
+  char context[700];
+  size_t n;
+  if (seal_open_raw(account->session->keys, SEAL_TICKET, seal_context(account, key, context), found->value, found->value_bytes,
+                    packed, sizeof(packed), &n) < 0)
+    return -1;
+  return session_unpack(packed, n, ret_session);
+}
+
+/* The first confirmation stands; a second one by the same session is the same. */
+static bool is_own_ticket(const struct job *job, const char *key, const struct store_ticket *found) {
+  struct session first;
+  return found->is_found && open_ticket(job->account, key, found, &first) == 0 &&
+         memcmp(first.id, job->session.id, SESSION_ID_BYTES) == 0;
+}
+
+/* Leaves the ticket for the computer that holds the state's secret. */
+static enum outcome leave_ticket_wait(struct job *job, const struct state *state) {
   uint8_t packed[SESSION_PACKED_MAX], value[VALUE_BYTES];
   char key[KEY_BYTES], context[700];
+  struct store_ticket found = {0};
   struct store_answer answer;
   text_hex_encode(key, state->nonce, STATE_NONCE_BYTES);
   size_t n = session_pack(&job->session, packed);
   if (seal_lock_raw(job->account->session->keys, SEAL_TICKET, seal_context(job->account, key, context), packed, n, value) < 0)
-    return -1;
+    return OUTCOME_NO_RANDOM;
   struct weigate_ticket ticket = {
       .struct_size = sizeof(ticket),
       .kind = {KIND, sizeof(KIND) - 1},
@@ -166,8 +192,9 @@ static int leave_ticket_wait(struct job *job, const struct state *state) {
       .value = {(const char *)value, n + SEAL_OVERHEAD_BYTES},
       .expires_at_us = clock_wall_us() + STATE_LIFETIME_S * INT64_C(1000000),
   };
-  store_claim_wait(job->store, &ticket, NULL, &answer);
-  return store_is_done(&answer) ? 0 : -1;
+  store_claim_wait(job->store, &ticket, &found, &answer);
+  if (!store_is_done(&answer)) return OUTCOME_STORAGE_UNAVAILABLE;
+  return answer.item == WEIGATE_ITEM_TAKEN && !is_own_ticket(job, key, &found) ? OUTCOME_QR_EXPIRED : OUTCOME_HANDED_OVER;
 }
 
 void handover_confirm_wait(struct job *job) {
@@ -175,39 +202,31 @@ void handover_confirm_wait(struct job *job) {
   char state_text[STATE_TEXT_BYTES];
   if (!request_is_same_site(job)) return answer_outcome(job, OUTCOME_FOREIGN_ORIGIN, NULL);
   if (job->session_state != SESSION_GOOD || job->session.is_guest) return answer_outcome(job, OUTCOME_NOT_SIGNED_IN, NULL);
-  if (!read_state(job->request.body, &state, state_text)) return end_stale(job);
-  if (leave_ticket_wait(job, &state) < 0)
-    return answer_outcome(job, OUTCOME_STORAGE_UNAVAILABLE, &(struct answer_detail){.stage = "handover", .retry_after_s = 5});
-  answer_outcome(job, OUTCOME_HANDED_OVER, &(struct answer_detail){.stage = "handover"});
+  if (!read_state(job->request.body, &state, state_text)) return end_stale_code(job);
+  answer_outcome(job, leave_ticket_wait(job, &state), &(struct answer_detail){.stage = "handover"});
 }
 
-/* --- computer: is it done?
- * --------------------------------------------------------------------------------------------------------------- */
+/* --- computer: is it done? ------------------------------------------------------------------------------------------------- */
 
-/* 1 with the session to continue, 0 while nothing is there, -1 without a store. */
-static int take_ticket_wait(struct job *job, const struct attempt *attempt, struct session *ret_session) {
-  uint8_t packed[SESSION_PACKED_MAX];
-  char key[KEY_BYTES], context[700];
-  struct store_ticket found;
+enum taken { TAKEN, NOT_YET, NO_STORE };
+
+/* Looks first: thousands of waiting pages shall cost reads, not writes. */
+static enum taken take_ticket_wait(struct job *job, const struct attempt *attempt, struct session *ret_session) {
+  char key[KEY_BYTES];
+  struct store_ticket found = {0};
   struct store_answer answer;
-  size_t n;
   text_hex_encode(key, attempt->nonce, STATE_NONCE_BYTES);
-  store_ticket_take_wait(job->store, STR(KIND), str_of(key), &found, &answer);
-  if (!store_is_done(&answer)) return -1;
-  if (!found.is_found) return 0;
-  if (seal_open_raw(job->account->session->keys, SEAL_TICKET, seal_context(job->account, key, context), found.value,
-                    found.value_bytes, packed, sizeof(packed), &n) < 0 ||
-      session_unpack(packed, n, ret_session) < 0)
-    return 0;
-  return 1;
+  store_ticket_get_wait(job->store, STR(KIND), str_of(key), &found, &answer);
+  if (store_is_done(&answer) && found.is_found) store_ticket_take_wait(job->store, STR(KIND), str_of(key), &found, &answer);
+  if (!store_is_done(&answer)) return NO_STORE;
+  return found.is_found && open_ticket(job->account, key, &found, ret_session) == 0 ? TAKEN : NOT_YET;
 }
 
-static void answer_waiting(struct job *job, const char *state_text) {
-  if (!job->is_api) return write_qr_page(job, state_text);
-  response_status(&job->response, 200);
-  response_private(&job->response);
-  response_type(&job->response, "application/json");
-  buf_add_text(&job->response.body, "{\"signed_in\":false}\n");
+static void answer_waiting(struct job *job, const struct attempt *attempt) {
+  if (job->is_api)
+    buf_add_text(answer_json(job), "{\"signed_in\":false}\n");
+  else
+    write_qr_page(job, attempt);
 }
 
 /* The computer's session is one of its own: signing out there leaves the phone's alone. */
@@ -218,12 +237,12 @@ static void answer_signed_in(struct job *job, const struct attempt *attempt, str
   session->signed_in_at_s = clock_wall_s();
   if (random_bytes(session->id, sizeof(session->id)) < 0) return answer_outcome(job, OUTCOME_NO_RANDOM, NULL);
   if (job->is_api) {
-    response_status(&job->response, 200);
-    response_private(&job->response);
-    response_type(&job->response, "application/json");
-    buf_add_text(&job->response.body, "{\"signed_in\":true,\"next\":");
-    json_add_string(&job->response.body, buf_str(&next));
-    buf_add_text(&job->response.body, "}\n");
+    struct buf *body = answer_json(job);
+    buf_addf(body, "{\"signed_in\":true,\"popup\":%s,\"next\":", attempt->flags & ATTEMPT_POPUP ? "true" : "false");
+    json_add_string(body, buf_str(&next));
+    buf_add_text(body, "}\n");
+  } else if (attempt->flags & ATTEMPT_POPUP) {
+    answer_popup(job, OUTCOME_SIGNED_IN, buf_str(&next));
   } else {
     answer_redirect(job, 303, buf_str(&next));
   }
@@ -238,15 +257,16 @@ void handover_poll_wait(struct job *job) {
   struct state state;
   struct session session;
   char state_text[STATE_TEXT_BYTES];
+  if (job->request.method == WEB_HEAD) return answer_empty(job, 200); /* it takes nothing */
   if (!read_state(job->request.query, &state, state_text) ||
       attempt_find(job->account, &job->request, str_of(state_text), clock_wall_s(), &attempt, &state) != ATTEMPT_MATCH)
-    return end_stale(job);
+    return end_stale_wait(job);
   switch (take_ticket_wait(job, &attempt, &session)) {
-  case 1:
+  case TAKEN:
     return answer_signed_in(job, &attempt, &session);
-  case 0:
-    return answer_waiting(job, state_text);
-  default:
-    answer_outcome(job, OUTCOME_STORAGE_UNAVAILABLE, &(struct answer_detail){.stage = "handover", .retry_after_s = 5});
+  case NOT_YET:
+    return answer_waiting(job, &attempt);
+  case NO_STORE:
+    answer_outcome(job, OUTCOME_STORAGE_UNAVAILABLE, &(struct answer_detail){.stage = "handover", .attempt = &attempt});
   }
 }

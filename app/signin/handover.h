@@ -14,7 +14,7 @@ void handover_show_qr(struct job *job, const struct login_start *start);
 bool handover_is_asked(const struct job *job);
 void handover_begin(struct job *job, struct login_start *start);
 /* On the phone, after its own sign-in: asks whether the computer may be signed in too. Coroutine. */
-void handover_ask(struct job *job, const struct attempt *attempt, const struct session *session);
+void handover_ask(struct job *job, const struct attempt *attempt);
 /* POST /handover from that page. Coroutine; may suspend. */
 void handover_confirm_wait(struct job *job);
 /* GET /handover?state=… from the computer's page. Coroutine; may suspend. */

@@ -14,6 +14,7 @@
 #include "web/request.h"
 #include "web/response.h"
 
+struct attempt;
 struct signin;
 
 struct job {
@@ -43,17 +44,21 @@ struct signin_route {
 struct answer_detail {
   const struct wechat_answer *wechat; /* errcode and rid, or NULL */
   const char *stage;                  /* where it ended, for the log: "state", "code", "token", "profile", "store" */
-  struct str next;                    /* where "sign in again" leads back to; empty: default_next */
+  const struct attempt *attempt;      /* what "sign in again" repeats; NULL: unknown */
   const char *why;                    /* for the log, NULL for none; never personal data */
-  uint32_t retry_after_s;             /* 0: none */
 };
 
-/* Ends the job with that outcome: counts it, logs it once, writes a page or problem+json. Any thread. */
+/* Ends the job with that outcome: counts it, logs it once, writes a page or problem+json, with Retry-After where the row or
+ * WeChat names one. Any thread. */
 void answer_outcome(struct job *job, enum outcome outcome, const struct answer_detail *detail);
 /* 302 or 303 to an address that was judged, with no-store and no-referrer. Counts nothing. */
 void answer_redirect(struct job *job, int status, struct str location);
-/* A path on our own site: prefix + path, for pages' links. */
-void answer_add_own_link(struct job *job, struct buf *out, const char *path, struct str next);
+/* 200 with JSON; the caller appends it to what is returned. Counts nothing. */
+struct buf *answer_json(struct job *job);
+/* A status and no body, for what shall neither consume nor tell anything (HEAD, prefetch) and for 204. Counts nothing. */
+void answer_empty(struct job *job, int status);
+/* The last page of a sign-in in a window of its own: tells the opener and closes, or offers the way on. Counts nothing. */
+void answer_popup(struct job *job, enum outcome outcome, struct str next);
 /* Where to go when nothing better is known: the judged `next`, or default_next. */
 void answer_add_next(const struct account *account, struct str next, struct buf *out);
 

@@ -13,11 +13,11 @@ static const char *const lang_words[] = {"", "zh_CN", "zh_TW", "en"};
 
 /* --- what was asked for ---------------------------------------------------------------------------------------------------- */
 
-/* Our own parameters stand before `next`: whatever follows it may be an unencoded part of the address that it holds. */
-static struct str own_part(struct str query) {
+/* A bare '/' in `next` shows that it was put in without encoding: whatever follows may be a part of that address. */
+struct str login_own_query(struct str query) {
   struct str rest = query, part;
   while (str_split(&rest, '&', &part))
-    if (str_starts(part, STR("next=")) || str_eq(part, STR("next"))) return str_make(query.p, (size_t)(part.p - query.p));
+    if (str_starts(part, STR("next=")) && str_has(part, '/')) return str_make(query.p, (size_t)(part.p - query.p));
   return query;
 }
 
@@ -52,10 +52,9 @@ static bool read_word(struct str query, const char *name, struct buf *word) {
   return query_value(query, name, word) == WEB_VALUE_ONE;
 }
 
-/* Scope, lang and popup from the query; words that are not known leave the account's setting. */
-static void read_wishes(const struct job *job, struct login_start *start) {
+void login_read_wishes(const struct job *job, struct login_start *start) {
   SCOPE_BUF struct buf word;
-  struct str query = own_part(job->request.query);
+  struct str query = login_own_query(job->request.query);
   buf_init(&word, 128);
   if (read_word(query, "scope", &word)) {
     if (str_eq(buf_str(&word), STR("snsapi_base"))) start->scope = SIGNIN_SCOPE_BASE;
@@ -68,20 +67,7 @@ static void read_wishes(const struct job *job, struct login_start *start) {
   if (read_word(query, "popup", &word) && str_eq(buf_str(&word), STR("1"))) start->flags |= ATTEMPT_POPUP;
 }
 
-/* --- the ways to answer ------------------------------------------------------------------------------------------------------
- */
-
-/* A prefetch must not spend an attempt; an error status keeps the browser from showing what it prefetched. */
-static void answer_prefetch(struct job *job) {
-  response_status(&job->response, 503);
-  response_private(&job->response);
-}
-
-/* HEAD consumes nothing and sets nothing. */
-static void answer_head(struct job *job) {
-  response_status(&job->response, 200);
-  response_private(&job->response);
-}
+/* --- the ways to answer ---------------------------------------------------------------------------------------------------- */
 
 static void answer_outside_wechat(struct job *job, struct login_start *start) {
   switch (job->account->settings->outside_wechat) {
@@ -97,21 +83,34 @@ static void answer_outside_wechat(struct job *job, struct login_start *start) {
   login_redirect(job, start, OUTCOME_REDIRECTED);
 }
 
-void login_run(struct job *job) {
-  if (request_is_prefetch(&job->request)) return answer_prefetch(job);
-  if (job->is_api) return answer_outcome(job, OUTCOME_NOT_SIGNED_IN, NULL);
-  if (job->request.method == WEB_HEAD) return answer_head(job);
-
+static void start_asked(struct job *job) {
   SCOPE_BUF struct buf next;
   buf_init(&next, 2 * URL_NEXT_MAX_BYTES);
   if (!add_next(job, &next))
     return answer_outcome(job, OUTCOME_BAD_REQUEST, &(struct answer_detail){.why = "next is there twice"});
 
   struct login_start start = {.next = buf_str(&next), .scope = job->account->settings->scope};
-  read_wishes(job, &start);
+  login_read_wishes(job, &start);
   if (handover_is_asked(job)) return handover_begin(job, &start);
   if (!request_is_wechat(&job->request)) return answer_outside_wechat(job, &start);
   login_redirect(job, &start, OUTCOME_REDIRECTED);
+}
+
+/* A session cookie that is no good any more goes away here, so that nobody carries it along. */
+static bool has_dead_session(const struct job *job) {
+  return job->session_state != SESSION_GOOD && job->session_state != SESSION_NONE;
+}
+
+void login_run(struct job *job) {
+  /* A prefetch must not spend an attempt; an error status keeps the browser from showing what it prefetched. */
+  if (request_is_prefetch(&job->request)) return answer_empty(job, 503);
+  /* HEAD consumes nothing and sets nothing; of a page behind the gate it does not say that all is well. */
+  if (job->request.method == WEB_HEAD) return answer_empty(job, is_error_page(&job->request) ? 401 : 200);
+  if (job->is_api)
+    answer_outcome(job, OUTCOME_NOT_SIGNED_IN, NULL);
+  else
+    start_asked(job);
+  if (has_dead_session(job)) session_clear_cookie(job->account, &job->response);
 }
 
 /* --- starting --------------------------------------------------------------------------------------------------------------- */
@@ -147,11 +146,41 @@ void login_redirect(struct job *job, const struct login_start *start, enum outco
   buf_init(&link, LOGIN_LINK_MAX_BYTES);
   if (login_begin(start, &attempt) < 0) return answer_outcome(job, OUTCOME_NO_RANDOM, NULL);
   login_add_link(job->account, &attempt, str_of(job->account->callback_uri), &link);
+  if (link.failed)
+    return answer_outcome(job, OUTCOME_ACCOUNT_MISCONFIGURED, &(struct answer_detail){.why = "the authorize link is too long"});
 
   answer_redirect(job, 302, buf_str(&link));
   if (attempt_set_cookie(job->account, &job->request, &attempt, clock_wall_s(), &job->response) < 0)
     return answer_outcome(job, OUTCOME_NO_RANDOM, NULL);
   outcome_count(outcome);
+}
+
+static void add_wish(struct buf *out, const char *name, const char *word) {
+  if (*word) buf_addf(out, "%s=%s&", name, word);
+}
+
+/* The scope in the words of login_read_wishes(), "" where it is the account's own. */
+static const char *scope_word(const struct account *account, const struct attempt *attempt) {
+  static const char *const words[] = {
+      [SIGNIN_SCOPE_BASE] = "snsapi_base", [SIGNIN_SCOPE_USERINFO] = "snsapi_userinfo", [SIGNIN_SCOPE_AUTO] = "auto"};
+  enum signin_scope scope = attempt->flags & ATTEMPT_USERINFO ? SIGNIN_SCOPE_USERINFO : SIGNIN_SCOPE_BASE;
+  if (attempt->flags & (ATTEMPT_AUTO | ATTEMPT_ESCALATED)) scope = SIGNIN_SCOPE_AUTO;
+  return scope == account->settings->scope ? "" : words[scope];
+}
+
+void login_add_wishes(const struct account *account, const struct attempt *attempt, struct buf *out) {
+  add_wish(out, "scope", scope_word(account, attempt));
+  add_wish(out, "lang", lang_words[attempt->lang]);
+}
+
+void login_add_again(const struct account *account, const struct attempt *attempt, struct buf *out) {
+  buf_addf(out, "%s/login", account->settings->prefix);
+  if (!attempt) return;
+  buf_add_char(out, '?');
+  if (attempt->flags & ATTEMPT_POPUP) add_wish(out, "popup", "1");
+  login_add_wishes(account, attempt, out);
+  buf_add_text(out, attempt->flags & ATTEMPT_HANDOVER ? "handover=" : "next=");
+  text_percent_encode(out, str_of(attempt->next));
 }
 
 void login_restart(struct job *job, const struct attempt *attempt, enum outcome outcome) {

@@ -35,8 +35,7 @@ static void answer_signed_out(struct job *job) {
   SCOPE_BUF struct buf next;
   buf_init(&next, 2 * URL_NEXT_MAX_BYTES);
   if (job->is_api || job->request.method == WEB_DELETE) {
-    response_status(&job->response, 204);
-    response_private(&job->response);
+    answer_empty(job, 204);
   } else {
     add_next(job, &next);
     answer_redirect(job, 303, buf_str(&next));
@@ -48,7 +47,7 @@ void logout_run_wait(struct job *job) {
   if (job->request.method == WEB_DELETE) job->is_api = true;
   if (!request_is_same_site(job)) return answer_outcome(job, OUTCOME_FOREIGN_ORIGIN, NULL);
   if (job->session_state == SESSION_GOOD && revoke_wait(job) < 0)
-    answer_outcome(job, OUTCOME_STORAGE_UNAVAILABLE, &(struct answer_detail){.stage = "logout", .retry_after_s = 5});
+    answer_outcome(job, OUTCOME_SIGN_OUT_UNFINISHED, &(struct answer_detail){.stage = "logout"});
   else
     answer_signed_out(job);
   session_clear_cookie(job->account, &job->response);

@@ -2,6 +2,11 @@
  * outcome: the table of all ways to end, and its counters. */
 #include "signin/outcome.h"
 
+/* A sign-in takes about a second; a storage plugin connects anew within that; WeChat's limits are per minute at the shortest. */
+#define BUSY_RETRY_S  2
+#define STORE_RETRY_S 5
+#define QUOTA_RETRY_S 60
+
 static const struct outcome_row rows[OUTCOME_COUNT];
 static const char *words[OUTCOME_COUNT];
 
@@ -16,6 +21,15 @@ static struct metric outcome_metric = {
 
 const struct outcome_row *outcome_row(enum outcome outcome) {
   return &rows[outcome];
+}
+
+bool outcome_find(struct str word, enum outcome *ret_outcome) {
+  for (size_t i = 0; i < OUTCOME_COUNT; i++) {
+    if (!str_eq(word, str_of(rows[i].word))) continue;
+    *ret_outcome = (enum outcome)i;
+    return true;
+  }
+  return false;
 }
 
 void outcome_count(enum outcome outcome) {
@@ -55,6 +69,19 @@ static const struct outcome_row rows[OUTCOME_COUNT] = {
                             .title_en = "You are signed out",
                             .sentence_zh = "您已安全退出。",
                             .sentence_en = "Your session has ended on this site."},
+    [OUTCOME_SIGN_OUT_UNFINISHED] =
+        {.word = "sign_out_unfinished",
+         .error = "storage_unavailable",
+         .status = 503,
+         .level = LOG_LEVEL_ERROR,
+         .icon = PAGE_ICON_WAIT,
+         .way = OUTCOME_WAY_HOME,
+         .retry_after_s = STORE_RETRY_S,
+         .title_zh = "仅在此浏览器退出",
+         .title_en = "Signed out in this browser only",
+         .sentence_zh = "此浏览器已退出登录，但网站暂时无法记录这次退出。如果您在别处保存过登录信息，请稍后再退出一次。",
+         .sentence_en = "This browser is signed out, but the site could not note it down just now. If a copy of your session "
+                        "exists elsewhere, please sign in and out again later."},
     [OUTCOME_HANDED_OVER] = {.word = "handed_over",
                              .status = 200,
                              .level = LOG_LEVEL_INFO,
@@ -110,8 +137,18 @@ static const struct outcome_row rows[OUTCOME_COUNT] = {
                                .way = OUTCOME_WAY_AGAIN,
                                .title_zh = "登录已超时",
                                .title_en = "The sign-in took too long",
-                               .sentence_zh = "登录开始得太久了，请重新登录。",
-                               .sentence_en = "It was started too long ago. Please sign in again."},
+                               .sentence_zh = "登录页面停留的时间过长，请重新登录。",
+                               .sentence_en = "Too much time has passed since it was started. Please sign in again."},
+    [OUTCOME_QR_EXPIRED] = {.word = "qr_expired",
+                            .error = "state_expired",
+                            .status = 400,
+                            .level = LOG_LEVEL_INFO,
+                            .icon = PAGE_ICON_WAIT,
+                            .way = OUTCOME_WAY_NONE,
+                            .title_zh = "二维码已失效",
+                            .title_en = "This QR code is no longer good",
+                            .sentence_zh = "请在电脑上刷新页面，再用微信扫描新的二维码。",
+                            .sentence_en = "Please reload the page on the computer and scan the new code with WeChat."},
     [OUTCOME_CODE_REJECTED] = {.word = "code_rejected",
                                .error = "code_rejected",
                                .status = 400,
@@ -132,9 +169,9 @@ static const struct outcome_row rows[OUTCOME_COUNT] = {
                         .way = OUTCOME_WAY_AGAIN,
                         .title_zh = "您没有同意授权",
                         .title_en = "You did not agree",
-                        .sentence_zh = "没有关系，没有任何信息被读取。需要登录时可以再次选择。",
+                        .sentence_zh = "没关系，您的资料没有被读取。需要登录时可以再次选择。",
                         .sentence_en =
-                            "That is fine; nothing about you was read. You can choose again whenever you want to sign in."},
+                            "That is fine; your profile was not read. You can choose again whenever you want to sign in."},
     [OUTCOME_BLOCKED] = {.word = "blocked",
                          .error = "denied",
                          .status = 403,
@@ -147,19 +184,18 @@ static const struct outcome_row rows[OUTCOME_COUNT] = {
                          .sentence_en =
                              "WeChat does not let this account sign in elsewhere at the moment. Its state is shown inside "
                              "WeChat."},
-    [OUTCOME_SNAPSHOT_USER] = {.word = "snapshot_user",
-                               .error = "snapshot_user",
-                               .status = 403,
-                               .level = LOG_LEVEL_INFO,
-                               .icon = PAGE_ICON_INFO,
-                               .way = OUTCOME_WAY_AGAIN,
-                               .title_zh = "请使用完整服务",
-                               .title_en = "Please open the full service",
-                               .sentence_zh =
-                                   "当前是微信的快照页，您的身份是虚拟的。请点击页面右下角的“使用完整服务”，然后再登录。",
-                               .sentence_en =
-                                   "WeChat shows this page in snapshot mode with a virtual identity. Tap “Use full service” at "
-                                   "the bottom right, then sign in."},
+    [OUTCOME_SNAPSHOT_USER] =
+        {.word = "snapshot_user",
+         .error = "snapshot_user",
+         .status = 403,
+         .level = LOG_LEVEL_INFO,
+         .icon = PAGE_ICON_INFO,
+         .way = OUTCOME_WAY_AGAIN,
+         .title_zh = "请使用完整服务",
+         .title_en = "Please open the full service",
+         .sentence_zh = "微信以快照模式打开了这个页面，此时的身份是虚拟的。请点击页面底部的“使用完整服务”，再重新登录。",
+         .sentence_en = "WeChat opened this page in snapshot mode, with a virtual identity. Tap “使用完整服务” (use full "
+                        "service) at the bottom, then sign in."},
     [OUTCOME_SNAPSHOT_REFUSED] = {.word = "snapshot_refused",
                                   .error = "snapshot_user",
                                   .status = 403,
@@ -198,6 +234,7 @@ static const struct outcome_row rows[OUTCOME_COUNT] = {
                                 .level = LOG_LEVEL_WARN,
                                 .icon = PAGE_ICON_WAIT,
                                 .way = OUTCOME_WAY_AGAIN,
+                                .retry_after_s = QUOTA_RETRY_S,
                                 .title_zh = "登录的人太多了",
                                 .title_en = "Too many sign-ins",
                                 .sentence_zh = "登录次数已达微信的上限，请过一会儿再试。",
@@ -210,14 +247,16 @@ static const struct outcome_row rows[OUTCOME_COUNT] = {
                                        .way = OUTCOME_WAY_AGAIN,
                                        .title_zh = "网站的微信设置有误",
                                        .title_en = "This site's WeChat settings are wrong",
-                                       .sentence_zh = "这不是您的问题，网站管理员已经收到提醒。",
-                                       .sentence_en = "It is not your fault; the site's administrator has been told."},
+                                       .sentence_zh = "这不是您的问题，请稍后再试，或告诉网站的管理员。",
+                                       .sentence_en =
+                                           "It is not your fault. Please try again later, or tell the site's administrator."},
     [OUTCOME_STORAGE_UNAVAILABLE] = {.word = "storage_unavailable",
                                      .error = "storage_unavailable",
                                      .status = 503,
                                      .level = LOG_LEVEL_ERROR,
                                      .icon = PAGE_ICON_WAIT,
                                      .way = OUTCOME_WAY_AGAIN,
+                                     .retry_after_s = STORE_RETRY_S,
                                      .title_zh = "暂时无法登录",
                                      .title_en = "Signing in is not possible right now",
                                      .sentence_zh = "网站暂时无法保存登录信息，请稍后再试。",
@@ -228,7 +267,8 @@ static const struct outcome_row rows[OUTCOME_COUNT] = {
                             .status = 503,
                             .level = LOG_LEVEL_WARN,
                             .icon = PAGE_ICON_WAIT,
-                            .way = OUTCOME_WAY_AGAIN,
+                            .way = OUTCOME_WAY_RETRY,
+                            .retry_after_s = BUSY_RETRY_S,
                             .title_zh = "登录的人太多了",
                             .title_en = "Many people are signing in",
                             .sentence_zh = "请稍等几秒钟再试。",
@@ -271,8 +311,8 @@ static const struct outcome_row rows[OUTCOME_COUNT] = {
                                         .way = OUTCOME_WAY_HOME,
                                         .title_zh = "格式不支持",
                                         .title_en = "This format is not supported",
-                                        .sentence_zh = "请以 application/json 提交。",
-                                        .sentence_en = "Send application/json."},
+                                        .sentence_zh = "请以 application/json 格式提交。",
+                                        .sentence_en = "Please send application/json."},
     [OUTCOME_METHOD_NOT_ALLOWED] = {.word = "method_not_allowed",
                                     .error = "method_not_allowed",
                                     .status = 405,
@@ -299,6 +339,7 @@ static const struct outcome_row rows[OUTCOME_COUNT] = {
                            .level = LOG_LEVEL_ERROR,
                            .icon = PAGE_ICON_WAIT,
                            .way = OUTCOME_WAY_AGAIN,
+                           .retry_after_s = BUSY_RETRY_S,
                            .title_zh = "暂时无法登录",
                            .title_en = "Signing in is not possible right now",
                            .sentence_zh = "请稍后再试。",

@@ -4,7 +4,9 @@
 #ifndef WEIGATE_SIGNIN_OUTCOME_H
 #define WEIGATE_SIGNIN_OUTCOME_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/log.h"
 #include "base/metrics.h"
@@ -14,6 +16,7 @@ enum outcome {
   OUTCOME_SIGNED_IN,
   OUTCOME_SIGNED_IN_GUEST,
   OUTCOME_SIGNED_OUT,
+  OUTCOME_SIGN_OUT_UNFINISHED,
   OUTCOME_HANDED_OVER,
   OUTCOME_ESCALATED,
   OUTCOME_REDIRECTED,
@@ -23,6 +26,7 @@ enum outcome {
   OUTCOME_STATE_MISSING,
   OUTCOME_STATE_MISMATCH,
   OUTCOME_STATE_EXPIRED,
+  OUTCOME_QR_EXPIRED,
   OUTCOME_CODE_REJECTED,
   OUTCOME_DENIED,
   OUTCOME_BLOCKED,
@@ -44,8 +48,10 @@ enum outcome {
   OUTCOME_COUNT
 };
 
-/* What the page offers as the way on. */
-enum outcome_way { OUTCOME_WAY_NONE, OUTCOME_WAY_AGAIN, OUTCOME_WAY_HOME };
+/* What the page offers as the way on: nothing; the sign-in anew; the same request once more, by itself after retry_after_s; the
+ * site.
+ */
+enum outcome_way { OUTCOME_WAY_NONE, OUTCOME_WAY_AGAIN, OUTCOME_WAY_RETRY, OUTCOME_WAY_HOME };
 
 struct outcome_row {
   const char *word;  /* in events, metrics and logs */
@@ -54,11 +60,14 @@ struct outcome_row {
   enum log_level level;
   enum page_icon icon;
   enum outcome_way way;
+  uint32_t retry_after_s; /* Retry-After, unless WeChat named another time; 0: none */
   const char *title_zh, *title_en;
   const char *sentence_zh, *sentence_en;
 };
 
 const struct outcome_row *outcome_row(enum outcome outcome);
+/* The row with that word. Any thread. */
+bool outcome_find(struct str word, enum outcome *ret_outcome);
 /* Counts it. Any thread. */
 void outcome_count(enum outcome outcome);
 /* Registers the counters. Before metrics_start(). */

@@ -12,6 +12,14 @@
 
 /* WeChat's refresh tokens live 30 days. */
 #define REFRESH_LIFETIME_US (INT64_C(30) * 86400 * 1000000)
+#define TOKEN_CONTEXT_BYTES (WEIGATE_APPID_MAX + 1 + WEIGATE_OPENID_MAX + 1)
+
+_Static_assert(WECHAT_ID_MAX_BYTES == WEIGATE_OPENID_MAX && WECHAT_ID_MAX_BYTES == WEIGATE_UNIONID_MAX, "ids");
+_Static_assert(WECHAT_NICKNAME_MAX_BYTES == WEIGATE_NICKNAME_MAX && WECHAT_REGION_MAX_BYTES == WEIGATE_REGION_MAX &&
+                   WECHAT_URL_MAX_BYTES == WEIGATE_URL_MAX && WECHAT_LANGUAGE_MAX_BYTES == WEIGATE_WORD_MAX &&
+                   WECHAT_PRIVILEGE_MAX_BYTES == WEIGATE_PRIVILEGE_MAX && WECHAT_RAW_MAX_BYTES == WEIGATE_RAW_MAX,
+               "whatever WeChat's layer lets through, the store takes");
+_Static_assert(RECORD_TOKEN_SEALED_MAX <= WEIGATE_SEALED_MAX, "tokens");
 
 static struct weigate_text text_of(struct str s) {
   return (struct weigate_text){s.p, s.n};
@@ -40,9 +48,21 @@ static int take_text(const uint8_t **at, const uint8_t *end, char *to, size_t si
   return 0;
 }
 
-static struct str token_context(const struct account *account, struct str openid, char to[700]) {
-  int n = snprintf(to, 700, "%s %.*s", account->context, STR_ARG(openid));
-  return str_make(to, (size_t)n);
+/* Neither id holds a blank. */
+static struct str token_context(const struct weigate_person *person, char to[TOKEN_CONTEXT_BYTES]) {
+  int n = snprintf(to, TOKEN_CONTEXT_BYTES, "%.*s %.*s", (int)person->appid.size, person->appid.bytes, (int)person->openid.size,
+                   person->openid.bytes);
+  return str_make(to, n < TOKEN_CONTEXT_BYTES ? (size_t)n : TOKEN_CONTEXT_BYTES - 1);
+}
+
+/* ::ffff:203.0.113.7 is how an IPv6 socket names 203.0.113.7. */
+static bool is_mapped_ipv4(const unsigned char bytes[16]) {
+  static const unsigned char mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  return memcmp(bytes, mapped, sizeof(mapped)) == 0;
+}
+
+static void write_network4(const unsigned char bytes[4], char to[WEIGATE_NETWORK_MAX]) {
+  snprintf(to, WEIGATE_NETWORK_MAX, "%u.%u.%u.0/24", bytes[0], bytes[1], bytes[2]);
 }
 
 /* The /24 or /48 that an address lies in; "" for what is no address. */
@@ -52,7 +72,9 @@ static void shorten_network(struct str address, char to[WEIGATE_NETWORK_MAX]) {
   to[0] = '\0';
   if (str_copy(address, text, sizeof(text)) < 0) return;
   if (inet_pton(AF_INET, text, bytes) == 1) {
-    snprintf(to, WEIGATE_NETWORK_MAX, "%u.%u.%u.0/24", bytes[0], bytes[1], bytes[2]);
+    write_network4(bytes, to);
+  } else if (inet_pton(AF_INET6, text, bytes) == 1 && is_mapped_ipv4(bytes)) {
+    write_network4(bytes + 12, to);
   } else if (inet_pton(AF_INET6, text, bytes) == 1) {
     memset(bytes + 6, 0, 10);
     char network[INET6_ADDRSTRLEN];
@@ -94,14 +116,13 @@ void record_person(struct record *record, const char *appid, const struct wechat
 }
 
 int record_token(struct record *record, const struct account *account, const struct wechat_token *token) {
-  uint8_t plain[RECORD_TOKEN_PLAIN_MAX + 2];
-  char context[700];
+  uint8_t plain[RECORD_TOKEN_PLAIN_MAX];
+  char context[TOKEN_CONTEXT_BYTES];
   struct weigate_person *person = &record->person;
   uint8_t *at = put_text(plain, token->access_token);
   at = put_text(at, token->refresh_token);
   size_t n = (size_t)(at - plain);
-  int result = seal_lock_raw(account->session->keys, SEAL_TOKEN, token_context(account, str_of(token->openid), context), plain, n,
-                             record->token_sealed);
+  int result = seal_lock_raw(account->session->keys, SEAL_TOKEN, token_context(person, context), plain, n, record->token_sealed);
   explicit_bzero(plain, sizeof(plain));
   if (result < 0) return -1;
 
@@ -167,13 +188,13 @@ void record_event(struct record *record, const struct job *job, const char *appi
 }
 
 int record_token_open(const struct account *account, const struct weigate_person *person, struct wechat_token *ret_token) {
-  uint8_t plain[RECORD_TOKEN_PLAIN_MAX + 2];
-  char context[700];
+  uint8_t plain[RECORD_TOKEN_PLAIN_MAX];
+  char context[TOKEN_CONTEXT_BYTES];
   size_t n;
   struct wechat_token token = {0};
   struct str openid = str_make(person->openid.bytes, person->openid.size);
   if (!(person->has & WEIGATE_PERSON_TOKEN) || !person->token_sealed.size) return -1;
-  if (seal_open_raw(account->session->keys, SEAL_TOKEN, token_context(account, openid, context),
+  if (seal_open_raw(account->session->keys, SEAL_TOKEN, token_context(person, context),
                     (const uint8_t *)person->token_sealed.bytes, person->token_sealed.size, plain, sizeof(plain), &n) < 0)
     return -1;
   const uint8_t *at = plain, *end = plain + n;

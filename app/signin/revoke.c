@@ -9,7 +9,7 @@
 #include "base/seal.h"
 #include "signin/session.h"
 
-/* A quarter full at most, so that a miss, the normal case, ends at the first look. */
+/* Half full at most, so that a miss, the normal case, ends at the first look or the second. */
 #define SLOTS_PER_ENTRY 2
 #define SLOTS_FIRST     64
 

@@ -40,6 +40,10 @@ void session_set_nickname(struct session *session, struct str nickname) {
   session->nickname[n] = '\0';
 }
 
+const char *session_appid(const struct account *account, const struct session *session) {
+  return session->is_website ? session->website_appid : account->settings->appid;
+}
+
 const char *session_scope(const struct session *session) {
   if (session->is_website) return "snsapi_login";
   return session->has_userinfo ? "snsapi_userinfo" : "snsapi_base";
@@ -67,7 +71,18 @@ size_t session_pack(const struct session *session, uint8_t to[SESSION_PACKED_MAX
   memcpy(at, session->nickname, nickname_bytes);
   at = put_id(at + SESSION_NICKNAME_BYTES, session->openid);
   at = put_id(at, session->unionid);
+  if (session->is_website) at = put_id(at, session->website_appid);
   return (size_t)(at - to);
+}
+
+static bool is_stamp(int64_t at_s) {
+  return at_s >= 0 && at_s <= SESSION_STAMP_MAX_S;
+}
+
+static bool is_padded(const uint8_t *field, size_t used, size_t size) {
+  for (size_t i = 0; i < size; i++)
+    if ((field[i] != 0) != (i < used)) return false;
+  return true;
 }
 
 int session_unpack(const uint8_t *bytes, size_t n, struct session *ret_session) {
@@ -82,13 +97,21 @@ int session_unpack(const uint8_t *bytes, size_t n, struct session *ret_session) 
   session.signed_in_at_s = (int64_t)bytes_get_u64(stamps);
   session.sealed_at_s = (int64_t)bytes_get_u64(stamps + 8);
   session.profile_at_s = (int64_t)bytes_get_u64(stamps + 16);
+  if (!is_stamp(session.signed_in_at_s) || !is_stamp(session.sealed_at_s) || !is_stamp(session.profile_at_s)) return -1;
+  if (!is_padded(stamps + 24, bytes[3], SESSION_NICKNAME_BYTES)) return -1;
   memcpy(session.nickname, stamps + 24, bytes[3]);
 
   const uint8_t *at = bytes + PACK_FIXED_BYTES, *end = bytes + n;
-  if (take_id(&at, end, session.openid) < 0 || take_id(&at, end, session.unionid) < 0 || at != end || !session.openid[0])
-    return -1;
+  if (take_id(&at, end, session.openid) < 0 || take_id(&at, end, session.unionid) < 0 || !session.openid[0]) return -1;
+  if (session.is_website && (take_id(&at, end, session.website_appid) < 0 || !session.website_appid[0])) return -1;
+  if (at != end) return -1;
   *ret_session = session;
   return 0;
+}
+
+/* A session of a website app that is configured no more, or whose place another one took, says nothing about anybody here. */
+static bool is_own_app(const struct account *account, const struct session *session) {
+  return !session->is_website || str_eq(str_of(session->website_appid), str_of(account->settings->qrconnect_appid));
 }
 
 /* A session from the future means a clock that was set back: no more than the hosts' skew is believed. */
@@ -114,7 +137,7 @@ enum session_state session_read(const struct account *account, const struct requ
   struct session session;
   if (seal_open(account->session->keys, SEAL_SESSION, account_context(account), text, packed, sizeof(packed), &n, &is_newest) <
           0 ||
-      session_unpack(packed, n, &session) < 0)
+      session_unpack(packed, n, &session) < 0 || !is_own_app(account, &session))
     return SESSION_FORGED;
   if (!is_alive(account->session, &session, now_s)) return SESSION_EXPIRED;
   if (revoked && revoke_has(revoked, account_context(account), &session)) return SESSION_REVOKED;

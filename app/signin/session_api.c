@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/scope.h"
 #include "signin/claim.h"
 #include "signin/login.h"
@@ -17,9 +18,10 @@
 #define BODY_MAX_BYTES 4096
 /* Two refreshes of one person within this time are one: the second is answered from the store. */
 #define REFRESH_APART_S 10
+/* Where an app receives its code: an origin and an address. */
+#define REDIRECT_URI_MAX_BYTES (sizeof(((struct origin *)0)->text) + URL_NEXT_MAX_BYTES)
 
-/* --- who is asking
- * -------------------------------------------------------------------------------------------------------------- */
+/* --- who is asking --------------------------------------------------------------------------------------------------------- */
 
 bool request_is_same_site(const struct job *job) {
   const struct request *request = &job->request;
@@ -41,18 +43,14 @@ static bool read_session(struct job *job, struct session *ret_session) {
   return false;
 }
 
-/* --- session JSON
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- session JSON ---------------------------------------------------------------------------------------------------------- */
 
 static void write_session(struct job *job, const struct session *session, const struct weigate_person *person) {
-  struct buf *body = &job->response.body;
+  struct buf *body = answer_json(job);
   const struct account *account = job->account;
-  response_status(&job->response, 200);
-  response_private(&job->response);
-  response_type(&job->response, "application/json");
   buf_add_char(body, '{');
   person_json_add_identity(body, &(struct person_identity){
-                                     .appid = str_of(account_appid(account, session->is_website)),
+                                     .appid = str_of(session_appid(account, session)),
                                      .openid = str_of(session->openid),
                                      .unionid = str_of(session->unionid),
                                      .scope = str_of(session_scope(session)),
@@ -69,27 +67,33 @@ static void write_session(struct job *job, const struct session *session, const 
 
 static int load_wait(struct job *job, const struct session *session, uint32_t want, struct store_person *ret_person) {
   struct store_answer answer;
-  store_load_wait(job->store, str_of(account_appid(job->account, session->is_website)), str_of(session->openid), want, ret_person,
-                  &answer);
+  store_load_wait(job->store, str_of(session_appid(job->account, session)), str_of(session->openid), want, ret_person, &answer);
   if (store_is_done(&answer)) return 0;
-  answer_outcome(job, OUTCOME_STORAGE_UNAVAILABLE, &(struct answer_detail){.stage = "session", .retry_after_s = 5});
+  answer_outcome(job, OUTCOME_STORAGE_UNAVAILABLE, &(struct answer_detail){.stage = "session"});
   return -1;
 }
 
-static void show_wait(struct job *job, const struct session *session) {
+/* Answers with the session as it will be from now on, and its cookie where that changes. False without a store. */
+static bool show_wait(struct job *job, struct session *session, bool sets_cookie) {
   struct store_person person;
-  if (load_wait(job, session, 0, &person) == 0) write_session(job, session, person.is_found ? &person.person : NULL);
+  if (sets_cookie) session->sealed_at_s = clock_wall_s();
+  bool is_loaded = load_wait(job, session, 0, &person) == 0;
+  if (is_loaded) {
+    write_session(job, session, person.is_found ? &person.person : NULL);
+    if (sets_cookie && session_set_cookie(job->account, session, session->sealed_at_s, &job->response) < 0)
+      answer_outcome(job, OUTCOME_NO_RANDOM, NULL);
+  }
   store_person_done(&person);
+  return is_loaded;
 }
 
 void session_show_wait(struct job *job) {
   struct session session;
   job->is_api = true;
-  if (read_session(job, &session)) show_wait(job, &session);
+  if (read_session(job, &session)) show_wait(job, &session, job->renew_session);
 }
 
-/* --- creating
- * ---------------------------------------------------------------------------------------------------------------------- */
+/* --- creating -------------------------------------------------------------------------------------------------------------- */
 
 static bool check_json_post(struct job *job) {
   struct str type = job->request.content_type, media = type;
@@ -112,13 +116,12 @@ static void end_bad_body(struct job *job, const char *why) {
 static void answer_completed_wait(struct job *job, struct completion *c, enum outcome outcome) {
   if (outcome == OUTCOME_ESCALATED) outcome = OUTCOME_CODE_REJECTED; /* the app asks for the next code itself */
   if (outcome != OUTCOME_SIGNED_IN && outcome != OUTCOME_SIGNED_IN_GUEST)
-    return answer_outcome(job, outcome, &(struct answer_detail){.wechat = &c->wechat, .stage = c->stage, .why = c->why});
-  c->session.sealed_at_s = clock_wall_s();
-  show_wait(job, &c->session);
-  if (session_set_cookie(job->account, &c->session, c->session.sealed_at_s, &job->response) < 0)
-    return answer_outcome(job, OUTCOME_NO_RANDOM, NULL);
+    answer_outcome(job, outcome, &(struct answer_detail){.wechat = &c->wechat, .stage = c->stage, .why = c->why});
+  else if (show_wait(job, &c->session, true))
+    outcome_count(outcome);
+  else
+    return; /* the same code and state once more will find the session */
   if (c->attempt) attempt_clear_cookie(job->account, c->attempt, &job->response);
-  outcome_count(outcome);
 }
 
 static void create_wait(struct job *job, struct str code, struct str state_text) {
@@ -154,8 +157,7 @@ void session_create_wait(struct job *job) {
   json_free(body);
 }
 
-/* --- the stored token
- * -------------------------------------------------------------------------------------------------------------- */
+/* --- the stored token ------------------------------------------------------------------------------------------------------ */
 
 struct held {
   struct job *job;
@@ -173,8 +175,8 @@ static bool hold_wait(struct held *h, struct job *job) {
   if (!request_is_same_site(job)) return answer_outcome(job, OUTCOME_FOREIGN_ORIGIN, NULL), false;
   if (!read_session(job, &h->session)) return false;
   h->wechat = h->session.is_website ? job->account->website : job->account->wechat;
-  if (!h->wechat || load_wait(job, &h->session, WEIGATE_WANT_TOKEN, &h->person) < 0) return false;
-  if (h->person.is_found && record_token_open(job->account, &h->person.person, &h->token) == 0) return true;
+  if (load_wait(job, &h->session, WEIGATE_WANT_TOKEN, &h->person) < 0) return false;
+  if (h->wechat && h->person.is_found && record_token_open(job->account, &h->person.person, &h->token) == 0) return true;
   answer_outcome(job, OUTCOME_NOT_SIGNED_IN, &(struct answer_detail){.stage = "token", .why = "no token is stored that opens"});
   store_person_done(&h->person);
   return false;
@@ -207,7 +209,7 @@ static int store_refreshed_wait(struct held *h, const struct wechat_profile *pro
   struct record *record = malloc(sizeof(*record));
   struct store_answer answer = {.class = WEIGATE_FAILED};
   if (record && record_begin(record) == 0) {
-    record_person(record, account_appid(h->job->account, h->session.is_website), &h->token);
+    record_person(record, session_appid(h->job->account, &h->session), &h->token);
     if (profile) record_profile(record, profile);
     if (record_token(record, h->job->account, &h->token) == 0) store_record_wait(h->job->store, &record->signin, &answer);
   }
@@ -215,13 +217,19 @@ static int store_refreshed_wait(struct held *h, const struct wechat_profile *pro
   return store_is_done(&answer) ? 0 : -1;
 }
 
+/* What was refreshed stays good even if what it was for went wrong; the refresh token that is stored still works without. */
+static void keep_tokens_wait(struct held *h) {
+  if (store_refreshed_wait(h, NULL) < 0)
+    log_warn("account %s: refreshed tokens could not be stored", h->job->account->settings->id);
+}
+
 /* True for the one that may refresh now; others are answered from the store. */
 static bool is_first_to_refresh_wait(struct held *h) {
-  char key[80];
-  struct revocation print;
+  uint8_t print[16];
+  char key[2 * sizeof(print) + 1];
   struct store_answer answer;
-  revoke_of_person(account_context(h->job->account), str_of(h->session.openid), 0, 0, &print);
-  text_hex_encode(key, print.print, sizeof(print.print));
+  seal_fingerprint(SEAL_TOKEN, account_context(h->job->account), str_of(h->session.openid), print);
+  text_hex_encode(key, print, sizeof(print));
   struct weigate_ticket ticket = {
       .struct_size = sizeof(ticket),
       .kind = {"refresh", 7},
@@ -229,7 +237,7 @@ static bool is_first_to_refresh_wait(struct held *h) {
       .expires_at_us = clock_wall_us() + REFRESH_APART_S * INT64_C(1000000),
   };
   store_claim_wait(h->job->store, &ticket, NULL, &answer);
-  return !store_is_done(&answer) || answer.item == WEIGATE_ITEM_NEW;
+  return !store_is_done(&answer) || answer.item != WEIGATE_ITEM_TAKEN;
 }
 
 static void refresh_wait(struct held *h) {
@@ -237,15 +245,17 @@ static void refresh_wait(struct held *h) {
   wechat_refresh_wait(h->wechat, &h->token, &h->answer);
   if (h->answer.action != WECHAT_OK) return end_refused(h, "refresh");
   wechat_profile_wait(h->wechat, &h->token, str_of(h->job->account->settings->lang), &profile, &h->answer);
-  if (h->answer.action != WECHAT_OK) return end_refused(h, "profile");
+  if (h->answer.action != WECHAT_OK) {
+    keep_tokens_wait(h);
+    return end_refused(h, "profile");
+  }
 
   if (store_refreshed_wait(h, &profile) < 0) {
-    answer_outcome(h->job, OUTCOME_STORAGE_UNAVAILABLE, &(struct answer_detail){.stage = "record", .retry_after_s = 5});
+    answer_outcome(h->job, OUTCOME_STORAGE_UNAVAILABLE, &(struct answer_detail){.stage = "record"});
   } else {
     session_set_nickname(&h->session, profile.nickname);
     h->session.profile_at_s = clock_wall_s();
-    show_wait(h->job, &h->session);
-    session_set_cookie(h->job->account, &h->session, clock_wall_s(), &h->job->response);
+    show_wait(h->job, &h->session, true);
   }
   wechat_profile_done(&profile);
 }
@@ -256,23 +266,19 @@ void session_refresh_wait(struct job *job) {
   if (is_first_to_refresh_wait(&h))
     refresh_wait(&h);
   else
-    show_wait(job, &h.session);
+    show_wait(job, &h.session, job->renew_session);
   release(&h);
 }
 
 static void answer_valid(struct job *job, bool is_valid) {
-  response_status(&job->response, 200);
-  response_private(&job->response);
-  response_type(&job->response, "application/json");
-  buf_add_text(&job->response.body, is_valid ? "{\"valid\":true}\n" : "{\"valid\":false}\n");
+  buf_add_text(answer_json(job), is_valid ? "{\"valid\":true}\n" : "{\"valid\":false}\n");
 }
 
 /* A refresh that WeChat refuses for good means false; a WeChat that is busy or away never does. */
 static void verify_by_refresh_wait(struct held *h) {
   wechat_refresh_wait(h->wechat, &h->token, &h->answer);
   if (h->answer.action == WECHAT_OK) {
-    if (store_refreshed_wait(h, NULL) < 0)
-      log_warn("account %s: refreshed tokens could not be stored", h->job->account->settings->id);
+    keep_tokens_wait(h);
     return answer_valid(h->job, true);
   }
   if (outcome_of_refresh(&h->answer) == OUTCOME_NOT_SIGNED_IN) return answer_valid(h->job, false);
@@ -294,8 +300,7 @@ void session_verify_wait(struct job *job) {
   release(&h);
 }
 
-/* --- authorize
- * ----------------------------------------------------------------------------------------------------------------------- */
+/* --- authorize ------------------------------------------------------------------------------------------------------------- */
 
 /* Where the app receives its code: judged like a return address, and made absolute. */
 static bool add_redirect_uri(struct job *job, struct buf *out) {
@@ -313,26 +318,25 @@ void authorize_run(struct job *job) {
   SCOPE_BUF struct buf redirect_uri, link;
   struct attempt attempt;
   char state[STATE_TEXT_BYTES];
-  struct login_start start = {
-      .next = str_of(job->account->settings->default_next), .scope = job->account->settings->scope, .flags = ATTEMPT_SPA};
+  struct login_start start = {.next = str_of(job->account->settings->default_next), .scope = job->account->settings->scope};
   job->is_api = true;
-  buf_init(&redirect_uri, 4 * URL_NEXT_MAX_BYTES);
-  buf_init(&link, LOGIN_LINK_MAX_BYTES);
-  if (job->request.method == WEB_HEAD) return response_status(&job->response, 200);
+  buf_init(&redirect_uri, REDIRECT_URI_MAX_BYTES);
+  buf_init(&link, LOGIN_LINK_MAX_BYTES + 3 * REDIRECT_URI_MAX_BYTES);
+  if (job->request.method == WEB_HEAD) return answer_empty(job, 200);
   if (!add_redirect_uri(job, &redirect_uri))
     return answer_outcome(
         job, OUTCOME_BAD_REQUEST,
         &(struct answer_detail){.stage = "authorize", .why = "redirect_uri is missing or not of an allowed origin"});
+  login_read_wishes(job, &start);
+  start.flags = ATTEMPT_SPA;
   if (login_begin(&start, &attempt) < 0) return answer_outcome(job, OUTCOME_NO_RANDOM, NULL);
   login_add_link(job->account, &attempt, buf_str(&redirect_uri), &link);
   attempt_format_state(job->account, &attempt, state);
 
-  response_status(&job->response, 200);
-  response_private(&job->response);
-  response_type(&job->response, "application/json");
-  buf_add_text(&job->response.body, "{\"authorize_url\":");
-  json_add_string(&job->response.body, buf_str(&link));
-  buf_addf(&job->response.body, ",\"state\":\"%s\",\"expires_in\":%d}\n", state, STATE_LIFETIME_S);
+  struct buf *body = answer_json(job);
+  buf_add_text(body, "{\"authorize_url\":");
+  json_add_string(body, buf_str(&link));
+  buf_addf(body, ",\"state\":\"%s\",\"expires_in\":%d}\n", state, STATE_LIFETIME_S);
   if (attempt_set_cookie(job->account, &job->request, &attempt, clock_wall_s(), &job->response) < 0)
     return answer_outcome(job, OUTCOME_NO_RANDOM, NULL);
   outcome_count(OUTCOME_REDIRECTED);

@@ -32,8 +32,6 @@
 #define JOBS_KEPT_MAX 64
 /* Bursts of handshakes and JSON never delay /auth: the sign-in thread yields to the reactor. */
 #define SIGNIN_NICE 10
-/* Told to those who come when signins_max is reached: a sign-in takes about a second. */
-#define OVERLOAD_RETRY_S 2
 /* A new worker waits this long for the revocations that are stored, then serves without: an absent store must not shut the gate.
  */
 #define FIRST_REVOCATIONS_MS 2000
@@ -113,12 +111,14 @@ static void put_job(struct signin *signin, struct job *job) {
   if (!is_kept) free_job(job);
 }
 
-/* --- the sign-in thread
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- the sign-in thread ---------------------------------------------------------------------------------------------------- */
 
 static void count_in_flight(struct signin *signin, int change) {
-  size_t now = change > 0 ? atomic_fetch_add(&signin->in_flight, 1) + 1 : atomic_fetch_sub(&signin->in_flight, 1) - 1;
-  metric_set(&signin_metrics[0], 0, (int64_t)now);
+  if (change > 0)
+    atomic_fetch_add(&signin->in_flight, 1);
+  else
+    atomic_fetch_sub(&signin->in_flight, 1);
+  metric_add(&signin_metrics[0], 0, change);
 }
 
 static void finish_job(struct job *job) {
@@ -141,7 +141,7 @@ static void run_job(void *arg) {
 static void start_job(struct loop_task *task) {
   struct job *job = container_of(task, struct job, task);
   if (coro_start(job->signin->coros, run_job, job) == 0) return;
-  answer_outcome(job, OUTCOME_OVERLOADED, &(struct answer_detail){.why = "no coroutine left", .retry_after_s = OVERLOAD_RETRY_S});
+  answer_outcome(job, OUTCOME_OVERLOADED, &(struct answer_detail){.why = "no coroutine left"});
   finish_job(job);
 }
 
@@ -157,8 +157,7 @@ static void *signin_thread(void *arg) {
   return NULL;
 }
 
-/* --- requests, on the reactor's thread
- * --------------------------------------------------------------------------------------------- */
+/* --- requests, on the reactor's thread ------------------------------------------------------------------------------------- */
 
 /* The account with the longest prefix in front of the path, and the rest of the path. */
 static struct account *find_account(struct signin *signin, struct str path, struct str *ret_rest) {
@@ -182,6 +181,20 @@ static void end_wrong_method(struct job *job, unsigned methods) {
   response_header(&job->response, "Allow", str_of(allow));
 }
 
+/* A request that says nothing sensible. nginx turns every answer to auth_request but 2xx, 401 and 403 into a 500: there it is
+ * nobody who is signed in. */
+static void end_unreadable(struct job *job, int status, const char *why) {
+  struct str rest;
+  struct account *account = find_account(job->signin, job->request.path, &rest);
+  if (account) job->account = account;
+  if (account && str_eq(rest, STR("/auth"))) {
+    job->session_state = SESSION_FORGED;
+    return auth_run(job);
+  }
+  answer_outcome(job, status == 413 ? OUTCOME_PAYLOAD_TOO_LARGE : OUTCOME_BAD_REQUEST,
+                 &(struct answer_detail){.stage = "request", .why = why});
+}
+
 /* Reads the request and finds its row. False where the answer is there already. */
 static bool route_job(struct job *job, struct fcgi_exchange *exchange) {
   const char *why = NULL;
@@ -189,15 +202,10 @@ static bool route_job(struct job *job, struct fcgi_exchange *exchange) {
   struct str rest;
   unsigned methods = 0;
   job->account = &job->signin->accounts[0];
-  job->is_api = job->is_chinese = false;
   int status = request_read(exchange, &job->request, &why);
-  job->request.exchange = exchange;
-  if (status) {
-    enum outcome outcome = status == 413 ? OUTCOME_PAYLOAD_TOO_LARGE : OUTCOME_BAD_REQUEST;
-    return answer_outcome(job, outcome, &(struct answer_detail){.stage = "request", .why = why}), false;
-  }
   job->is_api = request_is_api(&job->request);
   job->is_chinese = request_wants_chinese(&job->request);
+  if (status) return end_unreadable(job, status, why), false;
   struct account *account = find_account(job->signin, job->request.path, &rest);
   if (!account) return answer_outcome(job, OUTCOME_NOT_FOUND, NULL), false;
   job->account = account;
@@ -242,14 +250,12 @@ void signin_handle(struct fcgi_exchange *exchange, void *arg) {
     else if (post_job(signin, job))
       return;
     else
-      answer_outcome(job, OUTCOME_OVERLOADED,
-                     &(struct answer_detail){.why = "signins_max is reached", .retry_after_s = OVERLOAD_RETRY_S});
+      answer_outcome(job, OUTCOME_OVERLOADED, &(struct answer_detail){.why = "signins_max is reached"});
   }
   response_send(&job->response, exchange, job->request.method == WEB_HEAD);
 }
 
-/* --- life
- * ---------------------------------------------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------------------------------------ */
 
 static int start_accounts(struct signin *signin, struct err *err) {
   const struct signin_settings *settings = signin->settings;
@@ -335,8 +341,7 @@ void signin_stop(struct signin *signin) {
   free(signin);
 }
 
-/* --- what others ask
- * ------------------------------------------------------------------------------------------------------------------ */
+/* --- what others ask ------------------------------------------------------------------------------------------------------- */
 
 void signin_revoke_now(struct signin *signin, const struct revocation *revocation) {
   revoke_poll_add(signin->poll, revocation);
@@ -407,15 +412,14 @@ void signin_register_metrics(void) {
   metrics_register(signin_metrics, sizeof(signin_metrics) / sizeof(signin_metrics[0]));
 }
 
-/* --- the paths
- * ------------------------------------------------------------------------------------------------------------------------ */
+/* --- the paths ------------------------------------------------------------------------------------------------------------- */
 
 #define ANY_METHOD (WEB_GET | WEB_HEAD | WEB_POST | WEB_DELETE | WEB_OTHER)
 #define ROW(...)   (&(const struct signin_route){__VA_ARGS__})
 
 static const struct route routes[] = {
     {ANY_METHOD, "/auth", ROW(.run = auth_run, .reads_session = true)},
-    {WEB_GET, "/login", ROW(.run = login_run)},
+    {WEB_GET, "/login", ROW(.run = login_run, .reads_session = true)},
     {WEB_GET, "/callback", ROW(.run = callback_run_wait, .is_waiting = true, .reads_session = true)},
     {WEB_GET, "/authorize", ROW(.run = authorize_run)},
     {WEB_GET, "/session", ROW(.run = session_show_wait, .is_waiting = true, .reads_session = true)},

@@ -199,7 +199,7 @@ struct weigate_event {
   struct weigate_text appid;
   struct weigate_text openid;    /* "" where nobody was signed in */
   struct weigate_text outcome;   /* a word of the outcome table */
-  struct weigate_text stage;     /* state, code, token, profile, store, done */
+  struct weigate_text stage;     /* where it ended: claim, token, profile, done */
   struct weigate_text scope;
   struct weigate_text channel;   /* wechat, qr, qrconnect, spa */
   struct weigate_text network;
