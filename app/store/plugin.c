@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "store/elf.h"
 #include "store/host.h"
 #include "store/trust.h"
 #include "store/values.h"
@@ -185,6 +186,10 @@ static int load(const struct plugin_settings *settings, struct plugin *plugin, s
   int fd = -1;
   if (find_path(settings, plugin->path, err) != 0) return -1;
   if (trust_open(plugin->path, &fd, plugin->digest, err) != 0) return err_prefix(err, "storage.plugin");
+  if (elf_check(fd, plugin->path, err) != 0) {
+    close(fd);
+    return -1;
+  }
   if (load_code(fd, plugin->path, &code, err) != 0) return -1;
   if (read_description(code, settings, plugin, err) != 0 || read_extensions(plugin, err) != 0) return -1;
   return open_store(plugin, settings, err);

@@ -312,3 +312,11 @@ void assert_text(struct weigate_text text, const char *expected) {
   assert_int_equal(text.size, strlen(expected));
   assert_memory_equal(text.bytes, expected, text.size);
 }
+
+#ifdef __SANITIZE_THREAD__
+/* Some tests fork a child that starts threads; all threads of the parent have ended by then. */
+const char *__tsan_default_options(void);
+const char *__tsan_default_options(void) {
+  return "die_after_fork=0";
+}
+#endif
