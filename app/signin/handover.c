@@ -131,11 +131,11 @@ void handover_ask(struct job *job, const struct attempt *attempt) {
   struct state state;
   char number[5];
   bool zh = job->is_chinese;
-  if (state_parse(str_of(attempt->next), &state) < 0) return end_stale_code(job);
-  format_number(state.nonce, number);
   buf_init(&fields, 256);
   buf_init(&sentence, 512);
   buf_init(&href, 256);
+  if (state_parse(str_of(attempt->next), &state) < 0) return end_stale_code(job);
+  format_number(state.nonce, number);
   buf_addf(&fields, "state=%s", attempt->next);
   buf_addf(&href, "%s/handover", job->account->settings->prefix);
   buf_addf(&sentence,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fuzz_conn: a whole connection on a socket pair, its handler answering at once, later or after the peer has left; afterwards
- * nothing is left over. The first two bytes choose the size of the pieces and the handler's manners. */
+ * fuzz_conn (F34): a whole connection on a socket pair, its handler answering at once, later or after the peer has left;
+ * afterwards nothing is left over. The first two bytes choose the size of the pieces and the handler's manners. */
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>

@@ -406,77 +406,6 @@ static void a_record_longer_than_a_request_may_be_is_refused_from_its_header(voi
   assert_int_equal(frames.why, FRAMES_TOO_LONG);
 }
 
-static void packing_leaves_only_what_libfcgi_reads_right(void **state) {
-  struct buf packed;
-  struct frames again;
-  (void)state;
-  buf_init(&packed, 65536);
-  pairs_add_get(&pairs, "/");
-  record_add(&bytes, BEGIN, 1, STR("\0\1\1\0\0\0\0\0"), 9);
-  record_add(&bytes, GET_VALUES, 0, STR(""), 0);
-  record_add(&bytes, PARAMS, 2, STR(""), 0);
-  record_add(&bytes, PARAMS, 1, buf_str(&pairs), 3);
-  record_add(&bytes, PARAMS, 1, STR(""), 7);
-  record_add(&bytes, PARAMS, 1, STR(""), 0);
-  record_add(&bytes, 200, 1, STR("x"), 0);
-  record_add(&bytes, STDIN, 1, STR("body"), 4);
-  record_add(&bytes, STDIN, 1, STR(""), 255);
-  while (look() == FRAMES_ANSWER) continue;
-  assert_int_equal(frames.verdict, FRAMES_REQUEST);
-  request_add(&packed, 1, KEEP, buf_str(&pairs), STR("body"));
-  assert_int_equal(frames_pack(&frames, (uint8_t *)bytes.data), packed.len);
-  assert_memory_equal(bytes.data, packed.data, packed.len);
-  frames_start(&again);
-  frames_look(&again, (const uint8_t *)packed.data, packed.len, &limits);
-  assert_true(again.is_packed);
-  buf_done(&packed);
-}
-
-static void look_busy(void) {
-  frames_look_busy(&frames, (const uint8_t *)bytes.data, bytes.len, 1);
-}
-
-static void F13_an_abort_while_busy_is_seen(void **state) {
-  (void)state;
-  record_add(&bytes, ABORT, 1, STR(""), 8);
-  look_busy();
-  assert_int_equal(frames.verdict, FRAMES_ANSWER);
-  assert_int_equal(frames.why, FRAMES_ABORTED);
-  assert_int_equal(frames.size_bytes, bytes.len);
-  assert_ended(1, 0);
-}
-
-static void F12_another_begin_while_busy_is_refused_politely(void **state) {
-  (void)state;
-  record_begin(&bytes, 2, RESPONDER, KEEP);
-  look_busy();
-  assert_int_equal(frames.verdict, FRAMES_ANSWER);
-  assert_ended(2, 1);
-}
-
-static void the_next_request_with_the_same_id_waits_while_busy(void **state) {
-  (void)state;
-  record_begin(&bytes, 1, RESPONDER, KEEP);
-  look_busy();
-  assert_int_equal(frames.verdict, FRAMES_MORE);
-}
-
-static void F16_more_body_than_promised_is_dropped_while_busy(void **state) {
-  (void)state;
-  record_add(&bytes, STDIN, 1, STR("more"), 0);
-  look_busy();
-  assert_int_equal(frames.verdict, FRAMES_ANSWER);
-  assert_int_equal(frames.why, FRAMES_STRAY);
-  assert_int_equal(frames.answer_bytes, 0);
-}
-
-static void rubbish_while_busy_is_refused(void **state) {
-  (void)state;
-  buf_add_text(&bytes, "GET /");
-  look_busy();
-  assert_int_equal(frames.verdict, FRAMES_REFUSE);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, finish)
 
 int main(void) {
@@ -508,12 +437,6 @@ int main(void) {
       TEST(F14_a_body_cut_short_is_answered_400),
       TEST(parameters_cut_short_are_not_answered),
       TEST(a_record_longer_than_a_request_may_be_is_refused_from_its_header),
-      TEST(packing_leaves_only_what_libfcgi_reads_right),
-      TEST(F13_an_abort_while_busy_is_seen),
-      TEST(F12_another_begin_while_busy_is_refused_politely),
-      TEST(the_next_request_with_the_same_id_waits_while_busy),
-      TEST(F16_more_body_than_promised_is_dropped_while_busy),
-      TEST(rubbish_while_busy_is_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
