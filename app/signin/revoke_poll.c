@@ -182,7 +182,7 @@ bool revoke_poll_wait_first(struct revoke_poll *poll, uint64_t timeout_ms) {
 }
 
 void revoke_poll_stop(struct revoke_poll *poll) {
-  __atomic_store_n(&poll->stops, true, __ATOMIC_RELEASE);
+  loop_post(poll->loop, &poll->stop);
 }
 
 void revoke_poll_add(struct revoke_poll *poll, const struct revocation *revocation) {
