@@ -23,7 +23,7 @@ import part_auth  # noqa: E402
 import part_memory  # noqa: E402
 import part_signins  # noqa: E402
 from figures import Report  # noqa: E402
-from programs import Codes  # noqa: E402
+from programs import Codes, start_front  # noqa: E402
 from rig import APPID, APPSECRET, Programs, Rig, children, give, make_certificate  # noqa: E402
 from sandbox_run import SandboxRun  # noqa: E402
 from visitor import Visitor  # noqa: E402
@@ -69,18 +69,21 @@ class Bench:
         print(f'{time.monotonic() - self.began:5.0f} s  {text}', file=sys.stderr, flush=True)
 
     @contextlib.contextmanager
-    def sandbox(self):
-        """On http (.url: the authorize page, codes, steering) and on https (.api_url: the calls, as in life)."""
-        with SandboxRun(self.directory / 'sandbox', accounts=[(APPID, APPSECRET)], quiet=True, https_listen='127.0.0.1:0',
-                        cert=self.certificate, key=self.key) as run:
-            run.api_url = next(url for url in run.urls if url.startswith('https'))
-            yield run
+    def sandbox(self, protocol=''):
+        """WeChat: .url is the sandbox itself (authorize page, codes, steering), .api_url the API behind TLS."""
+        with SandboxRun(self.directory / 'sandbox', accounts=[(APPID, APPSECRET)], quiet=True) as run:
+            front = start_front(self.directory, run, protocol)
+            run.api_url = front.url
+            try:
+                yield run
+            finally:
+                front.stop()
 
     @contextlib.contextmanager
-    def site(self, sandbox, name, api_url=None, files=None, **options):
+    def site(self, sandbox, name, files=None, **options):
         """weigate with one worker as it is shipped: the log at its default level, the file store, the shipped nginx snippet."""
         conf = {'server': {'workers': '1'}, 'log': {'level': 'info'},
-                'account': {'api_urls': api_url or sandbox.api_url, 'ca_file': self.certificate}}
+                'account': {'api_urls': sandbox.api_url, 'ca_file': self.certificate}}
         rig = Rig(self.directory / name, self.programs, sandbox, conf, start=False, **options)
         for file, text in (files or {}).items():
             (rig.dir / file).write_text(text)

@@ -2,7 +2,7 @@
 """Whole sign-ins at several upstream latencies and numbers in flight: weigate with one worker and the file store, a bare curl_multi loop over
 libfcgi that does the same two calls and stores nothing, and Express with wechat-oauth and pg. WeChat's API is spoken over TLS, as in life."""
 from figures import median, per_round
-from programs import Missing, free_port, run_load, start_bare, start_express, start_postgres, tls_front
+from programs import Missing, run_load, start_bare, start_express, start_postgres
 
 LATENCIES_MS = (0, 50, 200)
 IN_FLIGHT = (64, 256, 1024)
@@ -96,9 +96,7 @@ def measure_added(bench, all_programs, report, latency_ms=50):
 
 
 def run(bench, report):
-    port = free_port()
-    with bench.sandbox() as sandbox, bench.site(
-            sandbox, 'signins', http=UPSTREAM_BARE + tls_front(sandbox, port, bench.certificate, bench.key), server=LOCATION_BARE) as site:
+    with bench.sandbox() as sandbox, bench.site(sandbox, 'signins', http=UPSTREAM_BARE, server=LOCATION_BARE) as site:
         bench.mint_from(sandbox)
         bare = start_bare(site.rig.dir, 'bare_curl', API_URL=sandbox.api_url, CA_FILE=str(bench.certificate), APPID=sandbox.appid, APPSECRET=sandbox.secret)
         postgres = express = None
@@ -106,7 +104,7 @@ def run(bench, report):
             all_programs = SignIns(bench, sandbox, site, bare)
             try:
                 postgres = start_postgres(bench.directory)
-                express = start_express(bench.directory, f'https://127.0.0.1:{port}', bench.certificate, postgres)
+                express = start_express(bench.directory, sandbox.api_url, bench.certificate, postgres)
                 all_programs.express = express
             except Missing as missing:
                 report.note(f'Express is not measured: {missing}')
