@@ -3,10 +3,9 @@
 import re
 
 from figures import cpu_us, median, per_round
-from programs import SOURCE, run_wrk, start_bare
+from programs import SOURCE, run_wrk, start_bare, upstream_of
 
 CONNECTIONS = 32
-UPSTREAM_BARE = 'upstream bare {{ server unix:{dir}/bare_reactor.sock; keepalive 16; keepalive_requests 100000; }}'
 LOCATIONS = '''
     location /bare/ {{ auth_request /bare-auth; alias {dir}/www/private/; }}
     location /plain/ {{ auth_request /plain-auth; alias {dir}/www/private/; }}
@@ -47,7 +46,7 @@ def bare_gate():
     """The shipped gate with another upstream: what nginx does for both programs is the same."""
     shipped = (SOURCE / 'scripts/nginx/weigate.conf').read_text()
     gate = re.search(r'location = /weixin/auth \{.*?\n\}', shipped, re.S).group(0)
-    gate = gate.replace('location = /weixin/auth', 'location = /bare-auth').replace('fastcgi_pass weigate', 'fastcgi_pass bare')
+    gate = gate.replace('location = /weixin/auth', 'location = /bare-auth').replace('fastcgi_pass weigate', 'fastcgi_pass bare_reactor')
     return gate.replace('{', '{{').replace('}', '}}')
 
 
@@ -68,7 +67,7 @@ def measure_round(site, names, seconds, bare):
 
 def run(bench, report):
     names = list(PATHS)
-    with bench.sandbox() as sandbox, bench.site(sandbox, 'auth', http=UPSTREAM_BARE, server=LOCATIONS + bare_gate(),
+    with bench.sandbox() as sandbox, bench.site(sandbox, 'auth', http=upstream_of('bare_reactor'), server=LOCATIONS + bare_gate(),
                                                 files={'fastcgi_params': PLAIN_PARAMS}) as site:
         bare = start_bare(site.rig.dir, 'bare_reactor')
         try:

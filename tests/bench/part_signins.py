@@ -2,17 +2,16 @@
 """Whole sign-ins at several upstream latencies and numbers in flight: weigate with one worker and the file store, a bare curl_multi loop over
 libfcgi that does the same two calls and stores nothing, and Express with wechat-oauth and pg. WeChat's API is spoken over TLS, as in life."""
 from figures import median, per_round
-from programs import Missing, run_load, start_bare, start_express, start_postgres
+from programs import Missing, run_load, start_bare, start_express, start_postgres, upstream_of
 
 LATENCIES_MS = (0, 50, 200)
 IN_FLIGHT = (64, 256, 1024)
 CALLS = 2
 RATE_MAX = 18000  # more than this machine signs in; only for minting enough codes
 EXPRESS_RATE_MAX = 2000
-UPSTREAM_BARE = 'upstream bare {{ server unix:{dir}/bare_curl.sock; keepalive 16; keepalive_requests 100000; }}'
 LOCATION_BARE = '''
     location = /bare {{
-      fastcgi_pass bare;
+      fastcgi_pass bare_curl;
       fastcgi_keep_conn on;
       fastcgi_param REQUEST_METHOD $request_method;
       fastcgi_param QUERY_STRING   $query_string;
@@ -96,7 +95,7 @@ def measure_added(bench, all_programs, report, latency_ms=50):
 
 
 def run(bench, report):
-    with bench.sandbox() as sandbox, bench.site(sandbox, 'signins', http=UPSTREAM_BARE, server=LOCATION_BARE) as site:
+    with bench.sandbox() as sandbox, bench.site(sandbox, 'signins', http=upstream_of('bare_curl'), server=LOCATION_BARE) as site:
         bench.mint_from(sandbox)
         bare = start_bare(site.rig.dir, 'bare_curl', API_URL=sandbox.api_url, CA_FILE=str(bench.certificate), APPID=sandbox.appid, APPSECRET=sandbox.secret)
         postgres = express = None

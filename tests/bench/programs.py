@@ -4,6 +4,7 @@ import glob
 import json
 import os
 import pathlib
+import re
 import shutil
 import socket
 import subprocess
@@ -54,6 +55,13 @@ def start_bare(directory, name, *arguments, **environment):
     child = Child(directory, name, ['spawn-fcgi', '-n', '-s', path, '-M', '0666', '--', BUILD / 'tests/bench' / name, *arguments],
                   env={**os.environ, **environment})
     return child.until(lambda: path.exists() and accepts(path))
+
+
+def upstream_of(name):
+    """The shipped upstream for a bare program that listens beside the rig's files."""
+    shipped = (SOURCE / 'scripts/nginx/upstream.conf').read_text().replace('upstream weigate', f'upstream {name}')
+    shipped = shipped.replace('{', '{{').replace('}', '}}')  # the rig's text is a format
+    return re.sub(r'server\s+unix:[^;]*;', f'server unix:{{dir}}/{name}.sock;', shipped)
 
 
 FRONT_CONF = '''
