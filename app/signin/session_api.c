@@ -23,17 +23,30 @@
 
 /* --- who is asking --------------------------------------------------------------------------------------------------------- */
 
-bool request_is_same_site(const struct job *job) {
-  const struct request *request = &job->request;
+static bool is_friendly_origin(const struct url_site *site, struct str text) {
   struct origin origin;
-  if (!request->origin.n)
-    return !request->fetch_site.n || str_eq(request->fetch_site, STR("same-origin")) || str_eq(request->fetch_site, STR("none"));
-  if (origin_parse(request->origin, &origin, NULL) < 0) return false;
-  const struct url_site *site = &job->account->site;
+  if (origin_parse(text, &origin, NULL) < 0) return false;
   if (str_eq(str_of(origin.text), str_of(site->self.text))) return true;
   for (size_t i = 0; i < site->allowed_count; i++)
     if (str_eq(str_of(origin.text), str_of(site->allowed[i].text))) return true;
   return false;
+}
+
+/* "https://www.example.com/page?x" is of https://www.example.com. */
+static struct str cut_origin(struct str address) {
+  size_t slashes = 0, n = 0;
+  while (n < address.n && (address.p[n] != '/' || ++slashes < 3)) n++;
+  return str_make(address.p, n);
+}
+
+/* Browsers send Origin with every POST and Sec-Fetch-Site with everything; old ones at least a Referer. Programs send none of
+ * them, and carry nobody's cookies. */
+bool request_is_same_site(const struct job *job) {
+  const struct request *request = &job->request;
+  const struct url_site *site = &job->account->site;
+  if (request->origin.n) return is_friendly_origin(site, request->origin);
+  if (request->fetch_site.n) return str_eq(request->fetch_site, STR("same-origin")) || str_eq(request->fetch_site, STR("none"));
+  return !request->referer.n || is_friendly_origin(site, cut_origin(request->referer));
 }
 
 static bool read_session(struct job *job, struct session *ret_session) {

@@ -181,16 +181,21 @@ static void end_wrong_method(struct job *job, unsigned methods) {
   response_header(&job->response, "Allow", str_of(allow));
 }
 
-/* A request that says nothing sensible. nginx turns every answer to auth_request but 2xx, 401 and 403 into a 500: there it is
- * nobody who is signed in. */
-static void end_unreadable(struct job *job, int status, const char *why) {
+/* nginx turns every answer to auth_request but 2xx, 401 and 403 into a 500: whatever arrives there that is no proper question is
+ * answered as nobody's. */
+static bool end_at_gate(struct job *job) {
   struct str rest;
   struct account *account = find_account(job->signin, job->request.path, &rest);
-  if (account) job->account = account;
-  if (account && str_eq(rest, STR("/auth"))) {
-    job->session_state = SESSION_FORGED;
-    return auth_run(job);
-  }
+  if (!account || !(str_eq(rest, STR("/auth")) || str_starts(rest, STR("/auth/")))) return false;
+  job->account = account;
+  job->session_state = SESSION_FORGED;
+  auth_run(job);
+  return true;
+}
+
+/* A request that says nothing sensible. */
+static void end_unreadable(struct job *job, int status, const char *why) {
+  if (end_at_gate(job)) return;
   answer_outcome(job, status == 413 ? OUTCOME_PAYLOAD_TOO_LARGE : OUTCOME_BAD_REQUEST,
                  &(struct answer_detail){.stage = "request", .why = why});
 }
@@ -211,7 +216,8 @@ static bool route_job(struct job *job, struct fcgi_exchange *exchange) {
   job->account = account;
   switch (route_find(routes, routes_count, job->request.method, rest, &route, &methods)) {
   case ROUTE_NOT_FOUND:
-    return answer_outcome(job, OUTCOME_NOT_FOUND, NULL), false;
+    if (!end_at_gate(job)) answer_outcome(job, OUTCOME_NOT_FOUND, NULL);
+    return false;
   case ROUTE_WRONG_METHOD:
     return end_wrong_method(job, methods), false;
   case ROUTE_FOUND:

@@ -188,7 +188,7 @@ def test_callbacks_mixed_in_time_keep_people_apart(rig, sandbox, people):
 @pytest.mark.parametrize('fields', [{'status': 500, 'body': 'oops'}, {'kind': 'empty_gbk'}, {'kind': 'hanging'}, {'errcode': -1}])
 def test_a_profile_that_fails_never_leaves_half_a_session(new_rig, sandbox, person, fields):
     """C17 T18: either a whole sign-in with what is known, or none."""
-    rig = new_rig({'account': {'request_timeout': '1s'}})
+    rig = new_rig({'account': {'connect_timeout': '1s', 'request_timeout': '1s'}})
     visitor = Visitor(rig)
     sandbox.fault(person=person, call='userinfo', **fields)
     page = visitor.get(visitor.agree_at(visitor.start(), person))

@@ -64,12 +64,18 @@ def test_an_ambiguous_target_never_wins(rig, visitor, query, expected):
     assert urljoin(rig.url, location) == rig.url + expected
 
 
-def test_what_follows_an_unencoded_ampersand_is_no_part_of_next_and_nobody_elses(rig, visitor):
-    """R17"""
-    page = visitor.get(rig.url + '/weixin/login?next=/private/?x=1&y=2')
-    authorize = visitor.follow(page, until='/connect/oauth2/authorize')
+@pytest.mark.parametrize('query, end', [('next=/private/?x=1&scope=snsapi_base', '/private/?x=1&scope=snsapi_base'),
+                                        ('next=/private/&scope=snsapi_base&handover=x', '/private/')])
+def test_what_follows_an_unencoded_address_is_no_parameter_of_ours(rig, visitor, query, end):
+    """R17: behind a bare '?' it is part of the address, as in next=$request_uri; behind a bare '&' it is nobody's."""
+    authorize = visitor.follow(visitor.get(rig.url + '/weixin/login?' + query), until='/connect/oauth2/authorize')
     assert 'scope=snsapi_userinfo' in authorize
-    assert visitor.get(visitor.agree_at(authorize, 'plain')).location.endswith('/private/?x=1')
+    assert visitor.get(visitor.agree_at(authorize, 'plain')).location.endswith(end)
+
+
+def test_own_parameters_behind_an_encoded_address_count(rig, visitor):
+    authorize = visitor.follow(visitor.get(rig.url + '/weixin/login?next=%2Fprivate%2F&scope=snsapi_base'), until='/connect/oauth2/authorize')
+    assert 'scope=snsapi_base' in authorize
 
 
 def test_the_page_behind_the_gate_keeps_its_ampersands(rig, visitor, person):

@@ -174,8 +174,8 @@ def test_an_image_tag_cannot_sign_somebody_out(rig, signed_in):
 
 
 def test_a_rotation_signs_nobody_out_and_seals_anew(new_rig, people):
-    """K18: an older key opens; a cookie past half its life is sealed anew with the newest."""
-    rig = new_rig({'session': {'lifetime': '1h', 'idle': '2s'}})
+    """K18: an older key opens, and the cookie is sealed anew with the newest."""
+    rig = new_rig()
     visitor = Visitor(rig)
     visitor.sign_in(people(1)[0])
     new_key = secrets.token_hex(32)
@@ -183,11 +183,8 @@ def test_a_rotation_signs_nobody_out_and_seals_anew(new_rig, people):
     write_private(rig.dir / 'keys', f'{new_key}\n{rig.keys[0]}\n')
     rig.reload()
     old = visitor.session_cookie.value
-
-    def is_sealed_anew():
-        assert visitor.get(rig.url + '/private/').status == 200
-        return visitor.session_cookie.value != old
-    eventually(is_sealed_anew, seconds=3)
+    assert visitor.get(rig.url + '/private/').status == 200
+    assert visitor.session_cookie.value != old
     write_private(rig.dir / 'keys', f'{new_key}\n')
     rig.reload()
     assert visitor.is_signed_in()

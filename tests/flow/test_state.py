@@ -92,6 +92,7 @@ def test_a_rotated_key_opens_while_it_is_listed(new_rig, people):
     before, after, late = people(3)
     early, waiting = Visitor(rig), Visitor(rig)
     early.sign_in(before)
+    saved = early.cookie_header(urlsplit(rig.url + '/'))
     address = waiting.agree_at(waiting.start(), after)
     new_key = secrets.token_hex(32)
     rig.known_secrets.add(new_key)
@@ -102,7 +103,8 @@ def test_a_rotated_key_opens_while_it_is_listed(new_rig, people):
     address = waiting.agree_at(Visitor.start(waiting := Visitor(rig)), late)
     write_private(rig.dir / 'keys', f'{new_key}\n')
     rig.reload()
-    assert not early.is_signed_in(), 'sealed with the key that was removed'
+    assert early.is_signed_in(), 'its cookie was sealed anew while the old key was listed'
+    assert rig.ask('/weixin/auth', cookie=saved).status == 401, 'sealed with the key that was removed'
     assert waiting.follow(waiting.get(address)).status == 200, 'sealed with the key that stayed'
 
 
