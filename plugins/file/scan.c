@@ -277,7 +277,8 @@ int scan_events(struct weigate_handle *handle, struct weigate_call *call, struct
     return handle_invalid(call, "scan: this is not a cursor of a scan of events");
   class = handle_read_begin(handle, call);
   if (class != WEIGATE_OK) return class;
-  sqlite3_stmt *rows = bind_events(handle, scan, &place);
+  const struct place start = place; /* bound by its address */
+  sqlite3_stmt *rows = bind_events(handle, scan, &start);
   int code = rows ? SQLITE_DONE : SQLITE_ERROR, is_enough = 0;
   size_t count = 0;
   while (rows && !is_enough && (code = sqlite3_step(rows)) == SQLITE_ROW) {

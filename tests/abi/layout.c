@@ -9,7 +9,7 @@
   printf("  %-28s at %4zu, %4zu bytes\n", #member, offsetof(struct type, member), sizeof(((struct type *)0)->member))
 #define NUMBER(name) printf("%s = %lld\n", #name, (long long)(name))
 
-static void print_numbers(void) {
+static void print_limits(void) {
   NUMBER(WEIGATE_STORAGE_MAGIC);
   NUMBER(WEIGATE_STORAGE_ABI_MAJOR);
   NUMBER(WEIGATE_STORAGE_ABI_MINOR);
@@ -48,6 +48,9 @@ static void print_numbers(void) {
   NUMBER(WEIGATE_MAINTAIN_COMPACT);
   NUMBER(WEIGATE_OPTION_REQUIRED);
   NUMBER(WEIGATE_OPTION_SECRET);
+}
+
+static void print_words(void) {
   NUMBER(WEIGATE_OK);
   NUMBER(WEIGATE_INVALID);
   NUMBER(WEIGATE_UNSUPPORTED);
@@ -341,7 +344,8 @@ static void print_tickets_v1(void) {
 }
 
 int main(void) {
-  print_numbers();
+  print_limits();
+  print_words();
   print_text();
   print_stamp();
   print_call();
