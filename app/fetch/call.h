@@ -71,6 +71,14 @@ struct lane {
   uint64_t answered_ms; /* when the last answer came */
 };
 
+/* See sockets.h. */
+struct sockets {
+  struct loop *loop;
+  void (*ready)(struct lane *lane, curl_socket_t fd, int curl_events);
+  struct socket_entry **table; /* by descriptor */
+  size_t count;
+};
+
 struct fetch {
   struct loop *loop;
   struct fetch_settings settings;
@@ -80,6 +88,7 @@ struct fetch {
   CURL **idle; /* easy handles that no call uses, with their options set */
   size_t idle_count;
   struct lane *lanes;
+  struct sockets sockets;
   struct call_list ended;
   size_t calls_count; /* fetch_wait() entered and not left */
 };

@@ -10,6 +10,7 @@
 #include "base/metrics.h"
 #include "fetch/call.h"
 #include "fetch/lane.h"
+#include "fetch/sockets.h"
 #include "fetch/tls.h"
 #include "fetch/transfer.h"
 
@@ -52,6 +53,7 @@ int fetch_new(struct loop *loop, const struct fetch_settings *settings, struct f
   if (fetch) {
     fetch->loop = loop;
     fetch->settings = *settings;
+    sockets_init(&fetch->sockets, loop, lane_run);
   }
   int failed = !fetch || fill(fetch) != 0 ? err_set(err, "upstream client: out of memory") : tls_check(settings->ca_file, err);
   if (failed) {
@@ -71,6 +73,7 @@ void fetch_free(struct fetch *fetch) {
     lane_free(lane);
   }
   while (fetch->idle_count > 0) curl_easy_cleanup(fetch->idle[--fetch->idle_count]);
+  sockets_done(&fetch->sockets);
   curl_slist_free_all(fetch->headers);
   free(fetch->idle);
   free(fetch->ca_file);

@@ -10,10 +10,10 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
 
 #include "base/clock.h"
 #include "fetch/address.h"
+#include "fetch/sockets.h"
 #include "fetch/transfer.h"
 
 /* One HTTP/2 connection carries them; 64 handshakes take 90 ms. */
@@ -111,7 +111,7 @@ static void finish_call(struct fetch_call *call, CURLcode code) {
 /* --- curl in the loop
  * ------------------------------------------------------------------------------------------------------------ */
 
-static void run(struct lane *lane, curl_socket_t fd, int events) {
+void lane_run(struct lane *lane, curl_socket_t fd, int events) {
   int running, left;
   const CURLMsg *message;
   curl_multi_socket_action(lane->multi, fd, events, &running);
@@ -126,41 +126,14 @@ static void run(struct lane *lane, curl_socket_t fd, int events) {
   calls_resume(lane->fetch);
 }
 
-static void take_events(struct loop_watch *watch, uint32_t epoll_events) {
-  int events = 0;
-  if (epoll_events & (EPOLLIN | EPOLLERR | EPOLLHUP)) events |= CURL_CSELECT_IN;
-  if (epoll_events & EPOLLOUT) events |= CURL_CSELECT_OUT;
-  if (epoll_events & (EPOLLERR | EPOLLHUP)) events |= CURL_CSELECT_ERR;
-  run(watch->arg, watch->fd, events);
-}
-
 static void take_time(struct loop_timer *timer) {
-  run(timer->arg, CURL_SOCKET_TIMEOUT, 0);
+  lane_run(timer->arg, CURL_SOCKET_TIMEOUT, 0);
 }
 
-/* Where memory is refused here, curl is told nothing, as it would give up the whole multi: the calls end with their deadlines. */
 static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_arg) {
   struct lane *lane = arg;
-  struct loop *loop = lane->fetch->loop;
-  struct loop_watch *watch = socket_arg;
-  uint32_t events = (what & CURL_POLL_IN ? EPOLLIN : 0u) | (what & CURL_POLL_OUT ? EPOLLOUT : 0u);
-  (void)easy;
-  if (what == CURL_POLL_REMOVE) {
-    if (watch) loop_watch_remove(loop, watch);
-    free(watch);
-    return 0;
-  }
-  if (watch) {
-    (void)loop_watch_change(loop, watch, events);
-    return 0;
-  }
-  watch = malloc(sizeof *watch);
-  if (!watch) return 0;
-  *watch = (struct loop_watch){.fd = fd, .ready = take_events, .arg = lane};
-  if (loop_watch_add(loop, watch, events) != 0)
-    free(watch);
-  else
-    curl_multi_assign(lane->multi, fd, watch);
+  (void)easy, (void)socket_arg;
+  sockets_want(&lane->fetch->sockets, lane, fd, what);
   return 0;
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "fetch/address.h"
+#include "fetch/sockets.h"
 #include "fetch/tls.h"
 
 /* An answer of WeChat's fits in one read; curl allocates this per call in flight. */
@@ -58,6 +59,10 @@ static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_so
   }
   int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
   if (fd < 0) return CURL_SOCKET_BAD;
+  if (sockets_add(&call->fetch->sockets, call->lane, fd) != 0) {
+    close(fd);
+    return CURL_SOCKET_BAD;
+  }
   call->lane->sockets_count++;
   return fd;
 }
@@ -65,7 +70,7 @@ static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_so
 static int close_socket(void *arg, curl_socket_t fd) {
   struct lane *lane = arg;
   lane->sockets_count--;
-  return close(fd);
+  return sockets_close(&lane->fetch->sockets, fd);
 }
 
 static CURLcode prepare_tls(CURL *easy, void *ssl_ctx, void *arg) {

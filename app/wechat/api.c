@@ -176,7 +176,7 @@ static void judge(const struct exchange *exchange, const struct fetch_reply *rep
 
 static void note_host(struct exchange *exchange, struct host *host, enum fetch_result result) {
   if (exchange->answer->upstream == WECHAT_UPSTREAM_FINE)
-    hosts_note_good(host);
+    hosts_note_good(&exchange->wechat->hosts, host);
   else if (result != FETCH_OVERLOADED)
     hosts_note_bad(&exchange->wechat->hosts, host, result == FETCH_NOT_SENT, exchange->answer->errmsg);
 }

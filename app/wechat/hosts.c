@@ -54,8 +54,8 @@ struct host *hosts_choose(struct hosts *hosts, unsigned tried) {
   return last_resort;
 }
 
-void hosts_note_good(struct host *host) {
-  if (host->skip_until_ms > 0) log_info("WeChat's host %.*s answers again", STR_ARG(host->origin));
+void hosts_note_good(const struct hosts *hosts, struct host *host) {
+  if (host->skip_until_ms > 0 && hosts->count > 1) log_info("WeChat's host %.*s answers again", STR_ARG(host->origin));
   host->failures = 0;
   host->skip_until_ms = 0;
 }

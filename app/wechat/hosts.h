@@ -32,8 +32,8 @@ int hosts_init(struct hosts *hosts, const char *const *urls, size_t count, struc
 /* The best host whose bit is not in `tried`, NULL when all are. A host that failed gets one call when its time has passed. */
 struct host *hosts_choose(struct hosts *hosts, unsigned tried);
 unsigned hosts_bit(const struct hosts *hosts, const struct host *host);
-/* What the host made of a call. `is_hard`: it could not even be connected to. `why` is for the log. */
-void hosts_note_good(struct host *host);
+/* What the host made of a call. `is_hard`: it could not even be connected to. `why` is for the log, which tells changes only. */
+void hosts_note_good(const struct hosts *hosts, struct host *host);
 void hosts_note_bad(struct hosts *hosts, struct host *host, bool is_hard, const char *why);
 
 #endif

@@ -56,7 +56,7 @@ static void one_call_finds_out_whether_it_is_back(void **state) {
   clock_advance_ms(30000);
   assert_int_equal(choose(0), 0);
   assert_int_equal(choose(0), 1);
-  hosts_note_good(&hosts.all[0]);
+  hosts_note_good(&hosts, &hosts.all[0]);
   assert_int_equal(choose(0), 0);
   assert_int_equal(choose(0), 0);
 }
@@ -65,7 +65,7 @@ static void lost_answers_must_come_three_in_a_row(void **state) {
   (void)state;
   hosts_note_bad(&hosts, &hosts.all[0], false, "cut");
   hosts_note_bad(&hosts, &hosts.all[0], false, "cut");
-  hosts_note_good(&hosts.all[0]);
+  hosts_note_good(&hosts, &hosts.all[0]);
   hosts_note_bad(&hosts, &hosts.all[0], false, "cut");
   hosts_note_bad(&hosts, &hosts.all[0], false, "cut");
   assert_int_equal(choose(0), 0);

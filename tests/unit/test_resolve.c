@@ -30,25 +30,31 @@ static const struct {
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
-static bool is_released;
-static int hanging, asked;
+static bool may_hang;
+static int hanging, asked; /* asked: for local.test */
 
 static void hang(void) {
   pthread_mutex_lock(&lock);
   hanging++;
   pthread_cond_broadcast(&changed);
-  while (!is_released) pthread_cond_wait(&changed, &lock);
+  while (may_hang) pthread_cond_wait(&changed, &lock);
   hanging--;
   pthread_cond_broadcast(&changed);
   pthread_mutex_unlock(&lock);
 }
 
+/* From now on names of that kind hang; a thread that comes after release_resolver() does not. */
+static void block_resolver(void) {
+  pthread_mutex_lock(&lock);
+  may_hang = true;
+  pthread_mutex_unlock(&lock);
+}
+
 static void release_resolver(void) {
   pthread_mutex_lock(&lock);
-  is_released = true;
+  may_hang = false;
   pthread_cond_broadcast(&changed);
   while (hanging > 0) pthread_cond_wait(&changed, &lock);
-  is_released = false;
   pthread_mutex_unlock(&lock);
 }
 
@@ -90,7 +96,7 @@ static int make_entry(const char *address, const char *service, struct addrinfo 
 int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **ret) {
   (void)hints;
   pthread_mutex_lock(&lock);
-  asked++;
+  if (strcmp(node, "local.test") == 0) asked++;
   pthread_mutex_unlock(&lock);
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     if (strcmp(node, names[i].name) != 0) continue;
@@ -115,6 +121,7 @@ static void missing_name_is_not_sent(void **state) {
 static void hanging_resolver_costs_the_connect_limit_and_no_more(void **state) {
   (void)state;
   struct client_job job;
+  block_resolver();
   uint64_t before = clock_mono_ms();
   assert_int_equal(client_call_host("http://hangs.test", 80, &job), FETCH_NOT_SENT);
   assert_true(clock_mono_ms() - before < CLIENT_CONNECT_TIMEOUT_MS + 1000);
@@ -124,6 +131,7 @@ static void hanging_resolver_costs_the_connect_limit_and_no_more(void **state) {
 static void deadline_holds_while_the_resolver_hangs(void **state) {
   (void)state;
   struct client_job job;
+  block_resolver();
   uint64_t before = clock_mono_ms();
   client_start_within(&job, "http://hangs.test", 80, 100);
   while (count_hanging() == 0) loop_turn(client_loop, 1);
@@ -136,6 +144,7 @@ static void deadline_holds_while_the_resolver_hangs(void **state) {
 static void client_closes_while_a_resolver_hangs(void **state) {
   (void)state;
   struct client_job job;
+  block_resolver();
   client_start_within(&job, "http://hangs.test", 80, 100);
   while (count_hanging() == 0) loop_turn(client_loop, 1);
   client_finish(&job);
@@ -149,6 +158,7 @@ static void client_closes_while_a_resolver_hangs(void **state) {
 static void burst_behind_a_hanging_name_ends_in_time(void **state) {
   (void)state;
   static struct client_job jobs[CLIENT_CALLS_MAX];
+  block_resolver();
   uint64_t before = clock_mono_ms();
   for (size_t i = 0; i < CLIENT_CALLS_MAX; i++) client_start_within(&jobs[i], "https://hangs.test", 443, 300);
   for (size_t i = 0; i < CLIENT_CALLS_MAX; i++) client_finish(&jobs[i]);
@@ -162,10 +172,10 @@ static void name_is_asked_for_once_a_minute(void **state) {
   static const struct script_step leaves[] = {DO_READ, DO_SEND("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"), DO_END};
   struct client_job job;
   struct scripted_server *server = scripted_server_start(leaves, NULL);
-  asked = 0;
+  int before = asked;
   for (int i = 0; i < 5; i++)
     assert_int_equal(client_call_host("http://local.test", scripted_server_port(server), &job), FETCH_ANSWERED);
-  assert_int_equal(asked, 1);
+  assert_int_equal(asked - before, 1);
   scripted_server_stop(server);
 }
 
