@@ -129,9 +129,9 @@ void callback_run_wait(struct job *job) {
   SCOPE_BUF struct buf code, state_text;
   struct attempt attempt;
   struct state state;
-  if (job->request.method == WEB_HEAD) return answer_empty(job, 200); /* it consumes nothing */
   buf_init(&code, FCGI_REQUEST_MAX_BYTES);
   buf_init(&state_text, FCGI_REQUEST_MAX_BYTES);
+  if (job->request.method == WEB_HEAD) return answer_empty(job, 200); /* it consumes nothing */
   enum web_value code_found = query_value(job->request.query, "code", &code);
   enum web_value state_found = query_value(job->request.query, "state", &state_text);
   if (code_found >= WEB_VALUE_MANY || state_found >= WEB_VALUE_MANY)

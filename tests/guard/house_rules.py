@@ -46,10 +46,22 @@ def check_c(path):
     if len(lines) > FILE_LINES_MAX:
         complain(path, len(lines), f'{len(lines)} lines; {FILE_LINES_MAX} is the limit')
     check_functions(path, lines)
+    check_scopes(path, without_comments(text))
     for number, line in enumerate(without_comments(text).split('\n'), 1):
         found = FORBIDDEN.search(line)
         if found:
             complain(path, number, f'{found.group(1)}() has a better replacement in base/')
+
+
+def check_scopes(path, code):
+    """A local that releases itself is initialised before any return: what is released otherwise is whatever the stack held."""
+    for declared in re.finditer(r'^( +)SCOPE_BUF struct buf ([^;]+);', code, flags=re.M):
+        rest = code[declared.end():]
+        returns = re.search(r'\breturn\b', rest)
+        for name in declared.group(2).split(','):
+            begun = re.search(r'\bbuf_init\(&' + re.escape(name.strip()) + r'\b', rest)
+            if not begun or (returns and returns.start() < begun.start()):
+                complain(path, code.count('\n', 0, declared.start()) + 1, f'{name.strip()} may be released before buf_init()')
 
 
 def check_any(path):
