@@ -67,6 +67,7 @@ struct lane {
   struct call_list waiting, active;
   size_t window;        /* most calls active at once; see lane.c */
   size_t sockets_count; /* open now */
+  long connections_max; /* what curl was told last */
   bool is_multiplexed;  /* the last answer came over HTTP/2 */
   uint64_t answered_ms; /* when the last answer came */
 };

@@ -30,20 +30,20 @@ static size_t smaller(size_t a, size_t b) {
 /* --- the window
  * ------------------------------------------------------------------------------------------------------------------ */
 
+/* One connection per call, or what the calls of now need at 100 a connection and one that is ending. */
 static void bound_connections(struct lane *lane) {
-  const struct fetch *fetch = lane->fetch;
-  long connections = (long)fetch->connections_max;
-  if (lane->is_multiplexed)
-    connections = (long)fetch->settings.signins_max / STREAMS_MAX + 2; /* rounded up, and one that is ending */
+  long connections = (long)lane->fetch->connections_max;
+  if (lane->is_multiplexed) connections = (long)lane->active.count / STREAMS_MAX + 2;
+  if (connections == lane->connections_max) return;
+  lane->connections_max = connections;
   curl_multi_setopt(lane->multi, CURLMOPT_MAX_HOST_CONNECTIONS, connections);
 }
 
 static void note_answer(struct lane *lane, CURL *easy) {
   long version = 0;
   curl_easy_getinfo(easy, CURLINFO_HTTP_VERSION, &version);
-  bool was_multiplexed = lane->is_multiplexed;
   lane->is_multiplexed = version >= CURL_HTTP_VERSION_2_0;
-  if (lane->is_multiplexed != was_multiplexed) bound_connections(lane);
+  bound_connections(lane);
   lane->answered_ms = clock_mono_ms();
   if (lane->is_multiplexed) {
     lane->window = lane->fetch->settings.signins_max;
@@ -78,6 +78,7 @@ static void start_call(struct fetch_call *call) {
   call_list_push(&lane->active, call);
   call->state = CALL_ACTIVE;
   call->started_ms = clock_mono_ms();
+  bound_connections(lane);
   if (transfer_open(call) != 0 || curl_multi_add_handle(lane->multi, call->easy) != CURLM_OK)
     drop_call(call, FETCH_OVERLOADED, "out of memory");
 }
