@@ -7,8 +7,10 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/coro.h"
@@ -41,6 +43,8 @@ static struct coro_pool *pool;
 static struct fetch *fetch;
 static struct wechat *wechat;
 static struct wechat_settings settings;
+static const char *code = CODE;
+static char log_file[] = "/tmp/test-api-log-XXXXXX"; /* everything down to debug */
 static char urls[2][64];
 static const char *api_urls[2] = {urls[0], urls[1]};
 
@@ -56,7 +60,7 @@ static void run_job(void *arg) {
   struct job *job = arg;
   switch (job->call) {
   case WECHAT_CALL_TOKEN:
-    wechat_token_wait(wechat, STR(CODE), &job->token, &job->answer);
+    wechat_token_wait(wechat, str_of(code), &job->token, &job->answer);
     break;
   case WECHAT_CALL_REFRESH:
     wechat_refresh_wait(wechat, &job->token, &job->answer);
@@ -129,6 +133,20 @@ static void code_is_exchanged_with_the_parameters_in_documented_order(void **sta
   scripted_server_stop(server);
 }
 
+/* C02 */
+static void odd_code_cannot_change_the_address(void **state) {
+  (void)state;
+  struct job job;
+  struct scripted_server *server = scripted_server_start(gives_token, NULL);
+  open_account(scripted_server_port(server), 0);
+  code = "a&secret=x#../%00\r\nX: y";
+  assert_int_equal(call(WECHAT_CALL_TOKEN, &job).action, WECHAT_OK);
+  code = CODE;
+  assert_true(scripted_server_saw(server, "&secret=" SECRET
+                                          "&code=a%26secret%3Dx%23..%2F%2500%0D%0AX%3A%20y&grant_type=authorization_code "));
+  scripted_server_stop(server);
+}
+
 static void refresh_keeps_unionid_and_snapshot_flag(void **state) {
   (void)state;
   struct job job;
@@ -143,6 +161,7 @@ static void refresh_keeps_unionid_and_snapshot_flag(void **state) {
   scripted_server_stop(server);
 }
 
+/* J26 */
 static void tokens_are_percent_encoded(void **state) {
   (void)state;
   struct job job;
@@ -177,6 +196,7 @@ static void refreshed_token_of_another_person_is_refused(void **state) {
   scripted_server_stop(server);
 }
 
+/* T24 */
 static void busy_is_repeated_once(void **state) {
   (void)state;
   struct job job;
@@ -209,6 +229,7 @@ static void used_code_after_our_own_repeat_is_told_as_used(void **state) {
   scripted_server_stop(server);
 }
 
+/* T18 */
 static void code_is_not_sent_again_after_a_cut(void **state) {
   (void)state;
   struct job job;
@@ -233,6 +254,7 @@ static void userinfo_goes_to_the_other_host_once_after_a_cut(void **state) {
   scripted_server_stop(second);
 }
 
+/* T18 */
 static void userinfo_is_not_repeated_twice(void **state) {
   (void)state;
   struct job job;
@@ -266,6 +288,7 @@ static void host_that_failed_is_left_alone(void **state) {
   scripted_server_stop(server);
 }
 
+/* T01 */
 static void refused_connection_is_told_within_a_second(void **state) {
   (void)state;
   struct job job;
@@ -275,6 +298,7 @@ static void refused_connection_is_told_within_a_second(void **state) {
   assert_true(clock_mono_ms() - before < 1000);
 }
 
+/* T05, T18 */
 static void silent_host_costs_the_budget_and_no_more(void **state) {
   (void)state;
   struct job job;
@@ -288,6 +312,7 @@ static void silent_host_costs_the_budget_and_no_more(void **state) {
   scripted_server_stop(server);
 }
 
+/* T23 */
 static void five_failures_stop_the_calls(void **state) {
   (void)state;
   struct job job;
@@ -308,6 +333,7 @@ static void five_failures_stop_the_calls(void **state) {
   scripted_server_stop(server);
 }
 
+/* T24 */
 static void minute_quota_is_not_repeated_and_stops_that_call_only(void **state) {
   (void)state;
   static const struct script_step quota[] = {
@@ -326,6 +352,7 @@ static void minute_quota_is_not_repeated_and_stops_that_call_only(void **state) 
   scripted_server_stop(server);
 }
 
+/* T26 */
 static void message_that_repeats_the_secret_is_withheld(void **state) {
   (void)state;
   static const struct script_step echo[] = {
@@ -339,6 +366,41 @@ static void message_that_repeats_the_secret_is_withheld(void **state) {
   scripted_server_stop(server);
 }
 
+/* How often the log so far holds the text. */
+static int count_logged(const char *text) {
+  static char log[1 << 20];
+  int count = 0, fd = open(log_file, O_RDONLY);
+  ssize_t n = read(fd, log, sizeof log - 1);
+  close(fd);
+  assert_true(n > 0);
+  log[n] = '\0';
+  for (const char *at = log; (at = strstr(at, text)); at++) count++;
+  return count;
+}
+
+/* T25 */
+static void wrong_secret_raises_one_alarm(void **state) {
+  (void)state;
+  static const struct script_step wrong[] = {DO_READ, DO_SEND(BODY("{\"errcode\":40001,\"errmsg\":\"invalid credential\"}")),
+                                             DO_END};
+  struct job job;
+  struct scripted_server *server = scripted_server_start(wrong, NULL);
+  open_account(scripted_server_port(server), 0);
+  int before = count_logged("errcode 40001");
+  for (int i = 0; i < 20; i++) assert_int_equal(call(WECHAT_CALL_TOKEN, &job).action, WECHAT_CONFIG);
+  assert_int_equal(count_logged("errcode 40001") - before, 1);
+  assert_int_equal(scripted_server_requests(server), 5);
+  scripted_server_stop(server);
+}
+
+/* T26; the last test, so that the log is that of all */
+static void nothing_secret_was_logged(void **state) {
+  (void)state;
+  static const char *const secrets[] = {SECRET, CODE, "AT-12345678", "RT-12345678", "RT-old", "AT&=", "AT%26", "access_token="};
+  assert_true(count_logged("again") > 0); /* a line of level debug */
+  for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++) assert_int_equal(count_logged(secrets[i]), 0);
+}
+
 static void assert_url_refused(const char *url, const char *hint) {
   struct err err;
   const char *list[] = {url};
@@ -349,6 +411,7 @@ static void assert_url_refused(const char *url, const char *hint) {
   assert_non_null(strstr(err.text, hint));
 }
 
+/* T04 */
 static void addresses_that_would_leak_or_lead_astray_are_refused(void **state) {
   (void)state;
   assert_url_refused("http://api.weixin.qq.com", "in the clear");
@@ -380,9 +443,16 @@ int main(void) {
       WITH_CLIENT(five_failures_stop_the_calls),
       WITH_CLIENT(minute_quota_is_not_repeated_and_stops_that_call_only),
       WITH_CLIENT(message_that_repeats_the_secret_is_withheld),
+      WITH_CLIENT(odd_code_cannot_change_the_address),
+      WITH_CLIENT(wrong_secret_raises_one_alarm),
       WITH_CLIENT(addresses_that_would_leak_or_lead_astray_are_refused),
+      WITH_CLIENT(nothing_secret_was_logged),
   };
-  struct log_settings quiet = {.level = LOG_LEVEL_ERROR, .format = LOG_FORMAT_TEXT, .destination = "/dev/null"};
-  (void)log_open(&quiet, NULL);
-  return cmocka_run_group_tests(tests, NULL, NULL);
+  close(mkstemp(log_file));
+  struct log_settings everything = {.level = LOG_LEVEL_DEBUG, .format = LOG_FORMAT_TEXT, .destination = log_file};
+  struct err err;
+  if (log_open(&everything, &err) != 0) return 99;
+  int failed = cmocka_run_group_tests(tests, NULL, NULL);
+  unlink(log_file);
+  return failed;
 }

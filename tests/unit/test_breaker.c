@@ -93,6 +93,7 @@ static void refused_call_is_told_when_to_come_back(void **state) {
   assert_true(refusal.retry_after_s >= 1 && refusal.retry_after_s <= 8);
 }
 
+/* T23 */
 static void one_probe_at_a_time(void **state) {
   (void)state;
   struct breaker_pass probe, other;
@@ -107,6 +108,7 @@ static void one_probe_at_a_time(void **state) {
   assert_false(breaker_admit(&breaker, WECHAT_CALL_TOKEN, &other, &refusal));
 }
 
+/* T23 */
 static void dead_for_long_is_probed_within_eight_seconds_and_then_closes(void **state) {
   (void)state;
   open_the_way();
@@ -202,6 +204,7 @@ static void day_quota_ends_at_midnight_in_beijing(void **state) {
   assert_true(call_good(WECHAT_CALL_TOKEN));
 }
 
+/* T25 */
 static void wrong_secret_makes_no_storm(void **state) {
   (void)state;
   struct wechat_answer wrong = make_answer(WECHAT_CONFIG, WECHAT_UPSTREAM_FINE, 40125);

@@ -51,6 +51,7 @@ static void request_names_no_more_than_needed(void **state) {
   scripted_server_stop(server);
 }
 
+/* T13 */
 static void statuses_are_told_and_not_interpreted(void **state) {
   (void)state;
   static const struct {
@@ -68,6 +69,7 @@ static void statuses_are_told_and_not_interpreted(void **state) {
     client_assert_script(rows[i].script, FETCH_ANSWERED, rows[i].status, "<html>");
 }
 
+/* T13 */
 static void retry_after_is_read_and_capped(void **state) {
   (void)state;
   static const struct {
@@ -89,6 +91,7 @@ static void retry_after_is_read_and_capped(void **state) {
   }
 }
 
+/* T12 */
 static void redirects_are_not_followed(void **state) {
   (void)state;
   static const struct {
@@ -102,6 +105,7 @@ static void redirects_are_not_followed(void **state) {
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) client_assert_script(rows[i].script, FETCH_ANSWERED, 302, "");
 }
 
+/* T01 */
 static void refused_connection_is_not_sent(void **state) {
   (void)state;
   struct client_job job;
@@ -113,6 +117,7 @@ static void refused_connection_is_not_sent(void **state) {
   assert_true(clock_mono_ms() - before < 1000);
 }
 
+/* T02 */
 static void swallowed_syn_costs_the_connect_limit(void **state) {
   (void)state;
   struct client_job job;
@@ -124,6 +129,7 @@ static void swallowed_syn_costs_the_connect_limit(void **state) {
   client_close_full_backlog();
 }
 
+/* T05 */
 static void silence_ends_at_the_deadline(void **state) {
   (void)state;
   struct client_job job;
@@ -140,6 +146,7 @@ static void silence_ends_at_the_deadline(void **state) {
   scripted_server_stop(server);
 }
 
+/* T27 */
 static void jump_of_the_wall_clock_moves_no_deadline(void **state) {
   (void)state;
   struct client_job job;
@@ -158,6 +165,7 @@ static void jump_of_the_wall_clock_moves_no_deadline(void **state) {
   scripted_server_stop(server);
 }
 
+/* T06 */
 static void dripping_body_ends_at_the_total_deadline(void **state) {
   (void)state;
   static const struct script_step script[] = {DO_READ, DO_SEND("HTTP/1.1 200 OK\r\nContent-Length: 1024\r\n\r\n"),
@@ -172,12 +180,14 @@ static void dripping_body_ends_at_the_total_deadline(void **state) {
   scripted_server_stop(server);
 }
 
+/* T07 */
 static void endless_headers_are_cut(void **state) {
   (void)state;
   static const struct script_step script[] = {DO_READ, DO_SEND("HTTP/1.1 200 OK\r\n"), DO_FLOOD("X-More: and more of it\r\n")};
   client_assert_script(script, FETCH_TOO_LARGE, 0, NULL);
 }
 
+/* T07 */
 static void endless_header_line_is_cut(void **state) {
   (void)state;
   static const struct script_step script[] = {DO_READ, DO_SEND("HTTP/1.1 200 OK\r\nX-Long: "), DO_FLOOD(KILOBYTE)};
@@ -191,12 +201,14 @@ static void endless_header_line_is_cut(void **state) {
   assert_true(after.ru_maxrss - before.ru_maxrss < 16 * 1024);
 }
 
+/* T07 */
 static void endless_interim_answers_are_cut(void **state) {
   (void)state;
   static const struct script_step script[] = {DO_READ, DO_FLOOD("HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n")};
   client_assert_script(script, FETCH_TOO_LARGE, 0, NULL);
 }
 
+/* T08 */
 static void endless_chunks_are_cut(void **state) {
   (void)state;
   static const struct script_step script[] = {DO_READ, DO_SEND("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"),
@@ -204,30 +216,35 @@ static void endless_chunks_are_cut(void **state) {
   client_assert_script(script, FETCH_TOO_LARGE, 0, NULL);
 }
 
+/* T08 */
 static void body_without_length_is_cut_at_the_limit(void **state) {
   (void)state;
   static const struct script_step script[] = {DO_READ, DO_SEND("HTTP/1.1 200 OK\r\n\r\n"), DO_FLOOD(KILOBYTE)};
   client_assert_script(script, FETCH_TOO_LARGE, 0, NULL);
 }
 
+/* T08 */
 static void announced_length_above_the_limit_is_refused_at_once(void **state) {
   (void)state;
   static const struct script_step script[] = {DO_READ, DO_SEND("HTTP/1.1 200 OK\r\nContent-Length: 65537\r\n\r\n{}"), DO_HOLD};
   client_assert_script(script, FETCH_TOO_LARGE, 0, NULL);
 }
 
+/* T09 */
 static void body_shorter_than_its_length_is_an_error(void **state) {
   (void)state;
   static const struct script_step script[] = {DO_READ, DO_SEND("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{}"), DO_END};
   client_assert_script(script, FETCH_CUT, 0, NULL);
 }
 
+/* T09 */
 static void bytes_behind_the_length_are_not_taken(void **state) {
   (void)state;
   static const struct script_step script[] = {DO_READ, DO_SEND("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}<html>"), DO_HOLD};
   client_assert_script(script, FETCH_ANSWERED, 200, "{}");
 }
 
+/* T10, T11 */
 static void compressed_body_is_an_error(void **state) {
   (void)state;
   static const struct {
@@ -240,6 +257,7 @@ static void compressed_body_is_an_error(void **state) {
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) client_assert_script(rows[i].script, FETCH_CUT, 0, NULL);
 }
 
+/* T14 */
 static void what_is_not_http_is_an_error(void **state) {
   (void)state;
   static const struct {
@@ -279,6 +297,7 @@ static void next_call_works_after_each_failure(void **state) {
   scripted_server_stop(server);
 }
 
+/* T20 */
 static void private_address_is_refused_unless_allowed(void **state) {
   (void)state;
   struct client_job job;
@@ -303,6 +322,7 @@ static void addresses_that_are_none_are_refused(void **state) {
   for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) assert_int_equal(client_call_host(urls[i], 1, &job), FETCH_OVERLOADED);
 }
 
+/* T22 */
 static void calls_beyond_the_limit_are_refused_at_once(void **state) {
   (void)state;
   static struct client_job jobs[CLIENT_CALLS_MAX], one_more;
@@ -321,6 +341,7 @@ static void calls_beyond_the_limit_are_refused_at_once(void **state) {
   scripted_server_stop(server);
 }
 
+/* T22 */
 static void cold_burst_opens_connections_in_waves(void **state) {
   (void)state;
   static struct client_job jobs[CLIENT_CALLS_MAX];
@@ -372,6 +393,7 @@ static void run_chain(void *arg) {
   chains_left--;
 }
 
+/* T17 */
 static void parallel_answers_are_never_mixed_up(void **state) {
   (void)state;
   static const struct script_step echoes[] = {DO_READ, DO_ECHO, DO_AGAIN};
@@ -382,6 +404,7 @@ static void parallel_answers_are_never_mixed_up(void **state) {
   scripted_server_stop(echo_server);
 }
 
+/* F24, F25 */
 static void settings_of_the_environment_are_ignored(void **state) {
   (void)state;
   static const char *const variables[] = {"http_proxy", "https_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"};

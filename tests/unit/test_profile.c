@@ -43,6 +43,7 @@ static int drop_profile(void **state) {
   return 0;
 }
 
+/* J21 */
 static void documented_answer_is_read(void **state) {
   (void)state;
   read_good(
@@ -62,6 +63,7 @@ static void documented_answer_is_read(void **state) {
   assert_true(is_text(profile.raw, ""));
 }
 
+/* Z01 */
 static void everything_but_the_openid_may_be_missing(void **state) {
   (void)state;
   read_good(STR("{\"openid\":\"oA\"}"));
@@ -71,6 +73,7 @@ static void everything_but_the_openid_may_be_missing(void **state) {
   assert_refused(STR("{\"nickname\":\"n\"}"));
 }
 
+/* J24 */
 static void members_of_another_kind_are_empty(void **state) {
   (void)state;
   read_good(STR(WITH("\"nickname\":[\"x\"],\"province\":7,\"city\":null,\"country\":{},\"headimgurl\":null,\"privilege\":\"x\","
@@ -82,6 +85,7 @@ static void members_of_another_kind_are_empty(void **state) {
   assert_int_equal(profile.sex, 0);
 }
 
+/* Z07 */
 static void sex_is_one_two_or_unknown(void **state) {
   (void)state;
   static const struct {
@@ -98,6 +102,7 @@ static void sex_is_one_two_or_unknown(void **state) {
   }
 }
 
+/* J17, J18, J20, Z02, Z04 */
 static void hard_nicknames_are_repaired(void **state) {
   (void)state;
   static const struct {
@@ -130,6 +135,7 @@ static void hard_nicknames_are_repaired(void **state) {
   }
 }
 
+/* J19 */
 static void rubbish_in_a_region_spoils_only_that(void **state) {
   (void)state;
   read_good(STR(WITH("\"nickname\":\"n\",\"city\":\"\xB9\xE3\xD6\xDD\",\"province\":\"p\"")));
@@ -137,6 +143,7 @@ static void rubbish_in_a_region_spoils_only_that(void **state) {
   assert_true(utf8_is_valid(profile.city));
 }
 
+/* Z03 */
 static void long_texts_are_cut_at_a_code_point(void **state) {
   (void)state;
   struct buf body;
@@ -151,6 +158,7 @@ static void long_texts_are_cut_at_a_code_point(void **state) {
   buf_done(&body);
 }
 
+/* Z06 */
 static void picture_is_kept_only_as_a_plain_web_address(void **state) {
   (void)state;
   static const struct {
@@ -188,6 +196,7 @@ static void picture_address_beyond_the_limit_is_dropped_and_not_cut(void **state
   }
 }
 
+/* Z07 */
 static void odd_language_is_unknown(void **state) {
   (void)state;
   read_good(STR(WITH("\"language\":\"zh_CN<b>\"")));

@@ -61,6 +61,7 @@ static void whole_answer_is_read(void **state) {
   assert_true(token.is_snapshot);
 }
 
+/* J01, J05 */
 static void errcode_decides_over_everything_else(void **state) {
   (void)state;
   assert_error(STR("{\"errcode\":40029,\"errmsg\":\"invalid code\"}"), 40029, WECHAT_RESTART);
@@ -71,18 +72,21 @@ static void errcode_decides_over_everything_else(void **state) {
   assert_error(STR("{\"errcode\":7}"), 7, WECHAT_BUG);
 }
 
+/* J02 */
 static void errcode_as_text_is_an_error_too(void **state) {
   (void)state;
   assert_error(STR(WITH("\"errcode\":\"40029\"")), 40029, WECHAT_RESTART);
   assert_error(STR(WITH("\"errcode\":\"-1\"")), -1, WECHAT_RETRY);
 }
 
+/* J03 */
 static void errcode_zero_with_good_fields_is_success(void **state) {
   (void)state;
   assert_good(STR(WITH("\"errcode\":0")));
   assert_good(STR(WITH("\"errcode\":\"0\",\"errmsg\":\"ok\"")));
 }
 
+/* J04 */
 static void odd_errcode_makes_the_body_malformed(void **state) {
   (void)state;
   assert_refused(STR(WITH("\"errcode\":1e400")));
@@ -98,6 +102,7 @@ static void odd_errcode_makes_the_body_malformed(void **state) {
   assert_refused(STR(WITH("\"errcode\":0,\"errcode\":40029")));
 }
 
+/* J06, J08, J10, J11, J12, J16 */
 static void what_is_no_json_object_is_refused(void **state) {
   (void)state;
   assert_refused(STR(""));
@@ -113,23 +118,27 @@ static void what_is_no_json_object_is_refused(void **state) {
   assert_refused(STR("{\"a\":\"\0\"}"));
 }
 
+/* J11, J28 */
 static void byte_order_mark_and_blanks_are_accepted(void **state) {
   (void)state;
   assert_good(STR("\xEF\xBB\xBF" GOOD));
   assert_good(STR(" \t\r\n" GOOD "\n\n"));
 }
 
+/* J09 */
 static void truncated_answer_is_refused_at_each_byte(void **state) {
   (void)state;
   for (size_t n = 0; n < sizeof GOOD - 1; n++) assert_refused(str_make(GOOD, n));
 }
 
+/* J13 */
 static void member_names_are_told_apart_by_case(void **state) {
   (void)state;
   assert_good(STR("{\"OPENID\":\"attacker\",\"openid\":\"real\",\"access_token\":\"AT\"}"));
   assert_string_equal(token.openid, "real");
 }
 
+/* J14, J15, J24, J25, Z09 */
 static void openid_must_be_there_once_and_be_plain_text(void **state) {
   (void)state;
   assert_refused(STR("{\"access_token\":\"AT\"}"));
@@ -161,6 +170,7 @@ static void assert_text_of_length(const char *head, size_t n, bool is_good) {
   buf_done(&body);
 }
 
+/* J25, J26 */
 static void lengths_of_identities_and_tokens_are_bounded(void **state) {
   (void)state;
   assert_text_of_length("{\"access_token\":\"AT\",\"openid\":\"", 1, true);
@@ -172,6 +182,7 @@ static void lengths_of_identities_and_tokens_are_bounded(void **state) {
   assert_text_of_length("{\"openid\":\"oA\",\"access_token\":\"AT\",\"unionid\":\"", WECHAT_ID_MAX_BYTES + 1, false);
 }
 
+/* J26 */
 static void access_token_must_be_printable(void **state) {
   (void)state;
   assert_refused(STR("{\"openid\":\"oA\"}"));
@@ -194,6 +205,7 @@ static void unionid_may_be_absent_but_not_odd(void **state) {
   assert_refused(STR(WITH("\"unionid\":null,\"unionid\":\"b\"")));
 }
 
+/* J27 */
 static void lifetime_is_clamped(void **state) {
   (void)state;
   static const struct {
@@ -216,6 +228,7 @@ static void lifetime_is_clamped(void **state) {
   }
 }
 
+/* C09 */
 static void scope_is_kept_only_as_plain_words(void **state) {
   (void)state;
   assert_good(STR(WITH("\"scope\":\"snsapi_base,snsapi_userinfo\"")));
@@ -250,6 +263,7 @@ static void only_a_flag_that_is_plainly_off_means_a_real_person(void **state) {
   }
 }
 
+/* J28 */
 static void unknown_members_and_many_blanks_change_nothing(void **state) {
   (void)state;
   struct buf body;
@@ -262,6 +276,7 @@ static void unknown_members_and_many_blanks_change_nothing(void **state) {
   buf_done(&body);
 }
 
+/* J22 */
 static void nesting_beyond_the_cap_is_refused(void **state) {
   (void)state;
   struct buf body;
@@ -282,6 +297,7 @@ static void rid_is_taken_from_the_message(void **state) {
   assert_string_equal(answer.rid, "");
 }
 
+/* J30 */
 static void message_is_cleaned_and_cut(void **state) {
   (void)state;
   struct buf body;
@@ -325,6 +341,7 @@ static void auth_needs_an_errcode(void **state) {
   assert_int_equal(answer.upstream, WECHAT_UPSTREAM_BAD_BODY);
 }
 
+/* J29 */
 static void results_do_not_depend_on_the_locale(void **state) {
   (void)state;
   static const char *const locales[] = {"de_DE.UTF-8", "tr_TR.UTF-8"};

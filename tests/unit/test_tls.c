@@ -41,30 +41,35 @@ static void certificate_with_the_name_is_accepted(void **state) {
   assert_int_equal(call_identity(&address, "https://127.0.0.1", answers), FETCH_ANSWERED);
 }
 
+/* T03 */
 static void certificate_of_another_name_is_refused(void **state) {
   (void)state;
   struct tls_identity identity = {.alt_name = "DNS:other.test", .days_valid = 1};
   assert_int_equal(call_identity(&identity, "https://localhost", answers), FETCH_NOT_SENT);
 }
 
+/* T03 */
 static void name_in_the_common_name_only_is_refused(void **state) {
   (void)state;
   struct tls_identity identity = {.common_name = "localhost", .days_valid = 1};
   assert_int_equal(call_identity(&identity, "https://localhost", answers), FETCH_NOT_SENT);
 }
 
+/* T03 */
 static void self_signed_certificate_is_refused(void **state) {
   (void)state;
   struct tls_identity identity = {.alt_name = "DNS:localhost", .days_valid = 1, .is_self_signed = true};
   assert_int_equal(call_identity(&identity, "https://localhost", answers), FETCH_NOT_SENT);
 }
 
+/* T03 */
 static void expired_certificate_is_refused(void **state) {
   (void)state;
   struct tls_identity identity = {.alt_name = "DNS:localhost", .days_from_now = -10, .days_valid = 5};
   assert_int_equal(call_identity(&identity, "https://localhost", answers), FETCH_NOT_SENT);
 }
 
+/* T03 */
 static void certificate_of_the_future_is_refused(void **state) {
   (void)state;
   struct tls_identity identity = {.alt_name = "DNS:localhost", .days_from_now = 5, .days_valid = 5};
@@ -82,7 +87,7 @@ static void peer_without_tls_is_not_sent_anything(void **state) {
   scripted_server_stop(server);
 }
 
-/* SETTINGS, then GOAWAY that took no stream. */
+/* SETTINGS, then GOAWAY that took no stream. T14 */
 static void http2_peer_that_goes_away_is_an_error(void **state) {
   (void)state;
   static const struct script_step goes_away[] = {DO_READ,
@@ -114,6 +119,7 @@ static void assert_ca_refused(const char *path) {
   loop_free(loop);
 }
 
+/* T29 */
 static void ca_file_that_is_none_stops_the_start(void **state) {
   (void)state;
   char path[] = "/tmp/broken-ca-XXXXXX";
