@@ -7,7 +7,8 @@
 #include "base/random.h"
 #include "wechat/stats.h"
 
-/* Failures in a row; fewer may be one broken connection that several calls shared. */
+/* Failures in a row; fewer may be chance. An HTTP/2 connection that breaks can take 100 exchanges of codes with it, which then
+ * costs the account the first pause, at most a second. */
 #define FAILURES_MAX     5
 #define BACKOFF_FIRST_MS 1000
 /* With half of it as jitter a probe comes at most 8 s after the last, so that a host that is back is used again within 10 s. */
