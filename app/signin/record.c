@@ -65,8 +65,7 @@ static void write_network4(const unsigned char bytes[4], char to[WEIGATE_NETWORK
   snprintf(to, WEIGATE_NETWORK_MAX, "%u.%u.%u.0/24", bytes[0], bytes[1], bytes[2]);
 }
 
-/* The /24 or /48 that an address lies in; "" for what is no address. */
-static void shorten_network(struct str address, char to[WEIGATE_NETWORK_MAX]) {
+void record_network(struct str address, char to[WEIGATE_NETWORK_MAX]) {
   char text[64];
   unsigned char bytes[16];
   to[0] = '\0';
@@ -82,9 +81,8 @@ static void shorten_network(struct str address, char to[WEIGATE_NETWORK_MAX]) {
   }
 }
 
-/* Days since 1970 in the account's time zone. */
-static int32_t day_of(const struct account_settings *settings, int64_t at_us) {
-  int64_t local_s = at_us / 1000000 + (int64_t)settings->time_zone_minutes * 60;
+int32_t record_day(int32_t time_zone_minutes, int64_t at_us) {
+  int64_t local_s = at_us / 1000000 + (int64_t)time_zone_minutes * 60;
   return (int32_t)((local_s - (local_s % 86400 + 86400) % 86400) / 86400);
 }
 
@@ -166,12 +164,12 @@ void record_event(struct record *record, const struct job *job, const char *appi
                   const char *stage, const char *scope, const char *channel, int errcode) {
   struct weigate_event *event = &record->event;
   uint64_t took_us = clock_mono_us() - fcgi_arrived_us(job->request.exchange);
-  shorten_network(job->request.remote_addr, record->network);
+  record_network(job->request.remote_addr, record->network);
   *event = (struct weigate_event){
       .struct_size = sizeof(*event),
       .flags = outcome == OUTCOME_SIGNED_IN ? WEIGATE_EVENT_LOGIN : 0,
       .event_at_us = record->stamp.at_us,
-      .event_day = day_of(job->account->settings, record->stamp.at_us),
+      .event_day = record_day(job->account->settings->time_zone_minutes, record->stamp.at_us),
       .errcode = errcode,
       .latency_ms = (uint32_t)(took_us / 1000),
       .appid = text_of_c(appid),

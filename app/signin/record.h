@@ -33,6 +33,10 @@ void record_profile(struct record *record, const struct wechat_profile *profile)
 /* Event part. openid may be "". */
 void record_event(struct record *record, const struct job *job, const char *appid, const char *openid, enum outcome outcome,
                   const char *stage, const char *scope, const char *channel, int errcode);
+/* The /24 or /48 that an address lies in; "" for what is no address. Any thread. */
+void record_network(struct str address, char to[WEIGATE_NETWORK_MAX]);
+/* Days since 1970-01-01 at that many minutes east of UTC. Any thread. */
+int32_t record_day(int32_t time_zone_minutes, int64_t at_us);
 /* Opens what record_token() sealed; -1 if it was not sealed for this person, or the key is gone. */
 int record_token_open(const struct account *account, const struct weigate_person *person, struct wechat_token *ret_token);
 
