@@ -131,7 +131,10 @@ int handle_enter(struct weigate_handle *handle, struct weigate_call *call) {
 
 sqlite3_stmt *handle_statement(struct weigate_handle *handle, enum statement statement) {
   sqlite3_stmt **slot = &handle->statements[statement];
-  if (!*slot) sqlite3_prepare_v3(handle->db, statement_text(statement), -1, SQLITE_PREPARE_PERSISTENT, slot, NULL);
+  if (*slot)
+    sqlite3_reset(*slot);
+  else
+    sqlite3_prepare_v3(handle->db, statement_text(statement), -1, SQLITE_PREPARE_PERSISTENT, slot, NULL);
   return *slot;
 }
 
