@@ -17,10 +17,12 @@
 #include "master/channel.h"
 #include "master/worker.h"
 
-/* A worker that lived this long was well: the next one starts at once. One that dies young waits, doubling from 100 ms. */
-#define LIVED_WELL_MS  10000
-#define BACKOFF_MIN_MS 100
-#define BACKOFF_MAX_MS 10000
+/* A worker that lived this long was well: the next one starts at once. One that dies young waits, doubling from 100 ms: at most
+ * half a second if it has served, so that a site under a crashing request is back within one, longer if it never got ready. */
+#define LIVED_WELL_MS         10000
+#define BACKOFF_MIN_MS        100
+#define BACKOFF_SERVED_MAX_MS 500
+#define BACKOFF_MAX_MS        10000
 /* Loading a plugin and starting threads takes milliseconds; a plugin that hangs in its constructor would hold a reload for ever.
  */
 #define START_MAX_MS 30000
@@ -65,12 +67,13 @@ static void start_again(struct loop_timer *timer) {
 }
 
 static uint64_t choose_backoff(struct child *child) {
+  uint64_t most = child->was_ready ? BACKOFF_SERVED_MAX_MS : BACKOFF_MAX_MS;
   if (clock_mono_ms() - child->started_ms >= LIVED_WELL_MS) {
     child->backoff_ms = 0;
     return 0;
   }
   child->backoff_ms = child->backoff_ms == 0 ? BACKOFF_MIN_MS : child->backoff_ms * 2;
-  if (child->backoff_ms > BACKOFF_MAX_MS) child->backoff_ms = BACKOFF_MAX_MS;
+  if (child->backoff_ms > most) child->backoff_ms = most;
   return child->backoff_ms;
 }
 
@@ -92,6 +95,7 @@ static void forget_question(struct child *child) {
 static void note_ready(struct child *child) {
   struct generation *generation = child->generation;
   child->state = CHILD_READY;
+  child->was_ready = true;
   metric_add(&metrics[WORKERS], 0, 1);
   if (generation->was_ready || generation->is_leaving || !is_every_child_ready(generation)) return;
   generation->was_ready = true;
@@ -164,6 +168,7 @@ static int start_child(struct child *child, struct err *err) {
   child->channel.fd = fds[0];
   child->slot = take_slot(generation->settings.slots);
   child->why[0] = '\0';
+  child->was_ready = false;
   if (loop_watch_add(generation->settings.loop, &child->channel, EPOLLIN | EPOLLRDHUP) != 0)
     return stop_short(child, fds[1], err);
   pid_t master_pid = getpid(), pid = fork();

@@ -50,6 +50,7 @@ struct child {
   struct generation *generation;
   size_t number;
   enum child_state state;
+  bool was_ready;            /* this process, or the one before it while there is none */
   pid_t pid;                 /* 0 in CHILD_NONE */
   size_t slot;               /* 0 in CHILD_NONE */
   struct loop_watch channel; /* fd -1 in CHILD_NONE, and once it ended */

@@ -42,9 +42,22 @@ static int ask_health(const struct plugin *plugin, struct err *err) {
                  health.state == WEIGATE_DOWN ? "down" : "read-only", health.text);
 }
 
+/* A sentence about the plugin itself gets the place in the configuration that chose it. */
+static int refuse_load(const struct conf *conf, struct err *err) {
+  int line = 0;
+  struct err why = *err;
+  struct str text = str_of(why.text), name = STR("storage.plugin: ");
+  if (str_starts(text, str_of(conf->path))) return -1;
+  if (str_starts(text, name)) text = str_from(text, name.n);
+  const char *plugin = conf_value(conf, "storage", "", "plugin", &line);
+  if (line == 0)
+    return err_set(err, "%s: storage.plugin is not set, and the default (%s): %.*s", conf->path, plugin, STR_ARG(text));
+  return err_set(err, "%s:%d: storage.plugin = %s: %.*s", conf->path, line, plugin, STR_ARG(text));
+}
+
 static int try_plugin(const struct conf *conf, enum probe_depth depth, struct err *err) {
   struct plugin plugin;
-  if (plugin_load(&conf->store.plugin, &plugin, err) != 0) return -1;
+  if (plugin_load(&conf->store.plugin, &plugin, err) != 0) return refuse_load(conf, err);
   int result = depth == PROBE_HEALTH ? ask_health(&plugin, err) : 0;
   plugin_unload(&plugin);
   return result;
