@@ -64,6 +64,7 @@ struct lane {
   bool is_tls;
   CURLM *multi;
   struct loop_timer timer;
+  struct loop_timer widening; /* set while calls wait for the window */
   struct call_list waiting, active;
   size_t window;        /* most calls active at once; see lane.c */
   size_t sockets_count; /* open now */

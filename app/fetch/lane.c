@@ -5,7 +5,8 @@
  * The window starts at 64 calls. Over HTTP/2 the first answer opens it wholly, as curl needs a connection for 100 calls only.
  * Over HTTP/1.1, where each call has a connection, every answer admits one call more, so that it doubles with each round trip as
  * long as calls are waiting, and never exceeds twice the connections that are open: handshakes (1.4 ms each) come in waves that
- * the answers of the wave before pay for. */
+ * the answers of the wave before pay for. While calls wait and answers do not come, a slow upstream rather than a cold burst, it
+ * widens with time. */
 #include "fetch/lane.h"
 
 #include <stdio.h>
@@ -18,6 +19,8 @@
 
 /* One HTTP/2 connection carries them; 64 handshakes take 90 ms. */
 #define WINDOW_FIRST 64
+/* A window's worth of handshakes (90 ms) is over by then: 512 calls at an upstream that hangs are all sent within 0.7 s. */
+#define WIDEN_EVERY_MS 100
 /* What servers commonly allow (nginx: 128); beyond it curl opens another connection. */
 #define STREAMS_MAX 100L
 /* After so long without an answer all kept connections are gone (IDLE_CONNECTION_MAX_S of transfer.c). */
@@ -85,6 +88,16 @@ static void start_call(struct fetch_call *call) {
 
 static void start_waiting(struct lane *lane) {
   while (lane->waiting.first && lane->active.count < lane->window) start_call(lane->waiting.first);
+  if (!lane->waiting.first)
+    loop_timer_clear(lane->fetch->loop, &lane->widening);
+  else if (lane->widening.slot == 0)
+    (void)loop_timer_set(lane->fetch->loop, &lane->widening, clock_mono_ms() + WIDEN_EVERY_MS);
+}
+
+static void widen(struct loop_timer *timer) {
+  struct lane *lane = timer->arg;
+  lane->window = smaller(lane->window + WINDOW_FIRST, lane->fetch->connections_max);
+  start_waiting(lane);
 }
 
 /* The host could not be reached, and nothing came from it since that was tried: those whose request has not left need not find
@@ -167,6 +180,7 @@ static struct lane *make_lane(struct fetch *fetch, const struct address_target *
   lane->fetch = fetch;
   lane->window = WINDOW_FIRST;
   lane->timer = (struct loop_timer){.fired = take_time, .arg = lane};
+  lane->widening = (struct loop_timer){.fired = widen, .arg = lane};
   lane->origin = str_dup(target->origin);
   lane->multi = curl_multi_init();
   if (!lane->origin || !lane->multi || set_options(lane) != 0) {
@@ -191,6 +205,7 @@ struct lane *lane_find(struct fetch *fetch, struct str url) {
 void lane_free(struct lane *lane) {
   curl_multi_cleanup(lane->multi);
   loop_timer_clear(lane->fetch->loop, &lane->timer);
+  loop_timer_clear(lane->fetch->loop, &lane->widening);
   free(lane->origin);
   free(lane);
 }

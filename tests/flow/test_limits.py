@@ -93,6 +93,7 @@ def test_a_hanging_upstream_with_all_places_taken_slows_nobody(new_rig, sandbox,
         peer.send(request('/weixin/callback', query=address.split('?', 1)[1], cookie='; '.join(f'{c.name}={c.value}' for c in other.login_cookies())))
         peers.append(peer)
     eventually(lambda: rig.metrics()['weigate_signins_in_flight'] == places, seconds=8)
+    eventually(lambda: rig.metrics()['weigate_signin_stage_seconds_count{stage="claim"}'] >= places, seconds=8)
     held = rss_kib(worker)
     busy = percentile(measure_auth(rig, cookie), 0.99)
     refused = []
