@@ -172,7 +172,8 @@ static int open_ticket(const struct account *account, const char *key, const str
 static bool is_own_ticket(const struct job *job, const char *key, const struct store_ticket *found) {
   struct session first;
   return found->is_found && open_ticket(job->account, key, found, &first) == 0 &&
-         memcmp(first.id, job->session.id, SESSION_ID_BYTES) == 0;
+         str_eq_secret(str_make((const char *)first.id, SESSION_ID_BYTES),
+                       str_make((const char *)job->session.id, SESSION_ID_BYTES));
 }
 
 /* Leaves the ticket for the computer that holds the state's secret. */

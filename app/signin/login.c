@@ -83,6 +83,18 @@ static void answer_outside_wechat(struct job *job, struct login_start *start) {
   login_redirect(job, start, OUTCOME_REDIRECTED);
 }
 
+/* A virtual visitor has a session and comes here all the same: from a location that wants a person. Another sign-in in snapshot
+ * mode would end in the same place. */
+static bool is_guest_turned_away(const struct job *job) {
+  return job->session_state == SESSION_GOOD && job->session.is_guest && is_error_page(&job->request);
+}
+
+static void answer_guest(struct job *job, const struct login_start *start) {
+  struct attempt attempt;
+  if (login_begin(start, &attempt) < 0) return answer_outcome(job, OUTCOME_NO_RANDOM, NULL);
+  answer_outcome(job, OUTCOME_SNAPSHOT_USER, &(struct answer_detail){.stage = "gate", .attempt = &attempt});
+}
+
 static void start_asked(struct job *job) {
   SCOPE_BUF struct buf next;
   buf_init(&next, 2 * URL_NEXT_MAX_BYTES);
@@ -91,6 +103,7 @@ static void start_asked(struct job *job) {
 
   struct login_start start = {.next = buf_str(&next), .scope = job->account->settings->scope};
   login_read_wishes(job, &start);
+  if (is_guest_turned_away(job)) return answer_guest(job, &start);
   if (handover_is_asked(job)) return handover_begin(job, &start);
   if (!request_is_wechat(&job->request)) return answer_outside_wechat(job, &start);
   login_redirect(job, &start, OUTCOME_REDIRECTED);
@@ -107,7 +120,7 @@ void login_run(struct job *job) {
   /* HEAD consumes nothing and sets nothing; of a page behind the gate it does not say that all is well. */
   if (job->request.method == WEB_HEAD) return answer_empty(job, is_error_page(&job->request) ? 401 : 200);
   if (job->is_api)
-    answer_outcome(job, OUTCOME_NOT_SIGNED_IN, NULL);
+    answer_outcome(job, is_guest_turned_away(job) ? OUTCOME_SNAPSHOT_USER : OUTCOME_NOT_SIGNED_IN, NULL);
   else
     start_asked(job);
   if (has_dead_session(job)) session_clear_cookie(job->account, &job->response);

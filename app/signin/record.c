@@ -55,30 +55,28 @@ static struct str token_context(const struct weigate_person *person, char to[TOK
   return str_make(to, n < TOKEN_CONTEXT_BYTES ? (size_t)n : TOKEN_CONTEXT_BYTES - 1);
 }
 
-/* ::ffff:203.0.113.7 is how an IPv6 socket names 203.0.113.7. */
-static bool is_mapped_ipv4(const unsigned char bytes[16]) {
-  static const unsigned char mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-  return memcmp(bytes, mapped, sizeof(mapped)) == 0;
+static void write_network4(const uint8_t bytes[4], char to[WEIGATE_NETWORK_MAX]) {
+  snprintf(to, WEIGATE_NETWORK_MAX, "%u.%u.%u.0/24", bytes[0], bytes[1], bytes[2]);
 }
 
-static void write_network4(const unsigned char bytes[4], char to[WEIGATE_NETWORK_MAX]) {
-  snprintf(to, WEIGATE_NETWORK_MAX, "%u.%u.%u.0/24", bytes[0], bytes[1], bytes[2]);
+static void write_network6(struct in6_addr address, char to[WEIGATE_NETWORK_MAX]) {
+  char network[INET6_ADDRSTRLEN];
+  memset(address.s6_addr + 6, 0, 10);
+  if (inet_ntop(AF_INET6, &address, network, sizeof(network))) snprintf(to, WEIGATE_NETWORK_MAX, "%s/48", network);
 }
 
 void record_network(struct str address, char to[WEIGATE_NETWORK_MAX]) {
   char text[64];
-  unsigned char bytes[16];
+  uint8_t bytes[4];
+  struct in6_addr address6;
   to[0] = '\0';
   if (str_copy(address, text, sizeof(text)) < 0) return;
-  if (inet_pton(AF_INET, text, bytes) == 1) {
-    write_network4(bytes, to);
-  } else if (inet_pton(AF_INET6, text, bytes) == 1 && is_mapped_ipv4(bytes)) {
-    write_network4(bytes + 12, to);
-  } else if (inet_pton(AF_INET6, text, bytes) == 1) {
-    memset(bytes + 6, 0, 10);
-    char network[INET6_ADDRSTRLEN];
-    if (inet_ntop(AF_INET6, bytes, network, sizeof(network))) snprintf(to, WEIGATE_NETWORK_MAX, "%s/48", network);
-  }
+  if (inet_pton(AF_INET, text, bytes) == 1) return write_network4(bytes, to);
+  if (inet_pton(AF_INET6, text, &address6) != 1) return;
+  if (IN6_IS_ADDR_V4MAPPED(&address6)) /* how an IPv6 socket names an IPv4 address */
+    write_network4(address6.s6_addr + 12, to);
+  else
+    write_network6(address6, to);
 }
 
 int32_t record_day(int32_t time_zone_minutes, int64_t at_us) {

@@ -214,6 +214,25 @@ static void a_dead_session_cookie_goes_away_and_a_good_one_stays(void **unused) 
   assert_false(has_line(&here.job.response, deletion));
 }
 
+static void a_guest_who_is_turned_away_is_told_why_and_not_sent_in_circles(void **unused) {
+  (void)unused;
+  site_ask(&here, "/login", "");
+  here.job.request.original_uri = STR("/members/?x=1");
+  here.job.session_state = SESSION_GOOD;
+  here.job.session.is_guest = true;
+  login_run(&here.job);
+  assert_true(has_status("Status: 403 Forbidden"));
+  assert_true(has_text(&here.job.response, "snapshot_user"));
+  assert_true(has_text(&here.job.response, "href=\"/weixin/login?next=%2Fmembers%2F%3Fx%3D1\""));
+  here.job.is_api = true;
+  login_run(&here.job);
+  assert_true(has_text(&here.job.response, "\"error\":\"snapshot_user\""));
+
+  site_ask(&here, "/login", "next=%2Fmembers%2F"); /* who asks for it may try again */
+  login_run(&here.job);
+  assert_true(has_status("Status: 302 Found"));
+}
+
 static void without_random_bytes_nobody_is_sent_anywhere(void **unused) { /* S22 */
   (void)unused;
   site_ask(&here, "/login", "");
@@ -340,6 +359,7 @@ int main(void) {
       TEST(a_program_is_told_401),
       TEST(head_and_prefetch_begin_nothing),
       TEST(a_dead_session_cookie_goes_away_and_a_good_one_stays),
+      TEST(a_guest_who_is_turned_away_is_told_why_and_not_sent_in_circles),
       TEST(without_random_bytes_nobody_is_sent_anywhere),
       TEST(outside_wechat_a_qr_code_leads_to_the_phone),
       TEST(outside_wechat_the_website_app_has_its_own_link),
