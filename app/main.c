@@ -91,6 +91,7 @@ static int test_configuration(const struct conf *conf, struct err *err) {
 
 /* Takes the configuration over. */
 static int serve(struct conf *conf, const struct arguments *arguments, int *ret_status, struct err *err) {
+  umask(077); /* before the log is made */
   master_register_metrics();
   if (log_open(&conf->log, err) == 0 && process_harden(err) == 0 && probe_run(conf, PROBE_LOAD, err) == 0 &&
       metrics_start(master_slots_count() - 1, err) == 0)

@@ -2,6 +2,7 @@
  * process: umask, limits, environment, signals; before threads start. */
 #include "master/process.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -72,7 +73,6 @@ int process_check_user(bool as_root, struct err *err) {
 
 int process_harden(struct err *err) {
   const struct rlimit none = {0, 0};
-  umask(077);
   if (setrlimit(RLIMIT_CORE, &none) != 0) return err_set(err, "cannot switch core dumps off: %m");
   if (prctl(PR_SET_DUMPABLE, PROCESS_DUMPABLE) != 0) return err_set(err, "cannot protect the memory from other processes: %m");
   clean_environment();

@@ -3,7 +3,6 @@
 #ifndef WEIGATE_MASTER_PROCESS_H
 #define WEIGATE_MASTER_PROCESS_H
 
-#include <signal.h>
 #include <stdbool.h>
 
 #include "base/err.h"
@@ -13,7 +12,7 @@
 int process_check_listener(int fd, struct err *err);
 /* root is refused unless as_root. Before threads start. */
 int process_check_user(bool as_root, struct err *err);
-/* umask 077, no core dumps, no ptrace by others, as many descriptors as permitted, no proxy, certificate or key-log setting in
+/* No core dumps, no ptrace by others, as many descriptors as permitted, no proxy, certificate or key-log setting in
  * the environment; a preloaded library is reported. Before threads start. */
 int process_harden(struct err *err);
 /* Blocks the signals and makes them readable through a watch on the loop; *ret_watch has fd, ready and arg set by the caller but
