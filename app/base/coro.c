@@ -38,9 +38,9 @@
 /* 32 levels of cJSON (200 bytes each), printf (under 10 KiB) and a page's call chain fit many times; sanitizers widen
  * frames. */
 #define CORO_STACK_BYTES (256UL * 1024)
-/* Ended coroutines kept for reuse. Each may hold its whole stack as memory, usually 8 to 24 KiB: under 1 MiB stays after a burst.
- */
-#define CORO_IDLE_MAX 32
+/* Ended coroutines kept for reuse: as many as one batch of the store (storage.batch_max) sends on their way at once. Each may
+ * hold its whole stack as memory, usually 8 to 24 KiB: under 6 MiB stay after a burst. */
+#define CORO_IDLE_MAX 256
 
 struct coro {
   struct coro_pool *pool;

@@ -14,6 +14,9 @@
 #define PURPOSE_COUNT (SEAL_CODE + 1)
 /* The longest raw seal that seal_open() decodes on the stack: 1 KiB of plain bytes, as the header promises. */
 #define STACK_SEAL_BYTES (1024 + SEAL_OVERHEAD_BYTES)
+/* An account's context holds its id (32), app id (at most 64 as stored) and origin; a ticket's adds a hash of its key. Hashing it
+ * would cost 0.5 us for each cookie. */
+#define CONTEXT_PLAIN_MAX 255
 
 _Static_assert(SEAL_OVERHEAD_BYTES == KEY_ID_BYTES + NONCE_BYTES + TAG_BYTES, "the header's sum");
 _Static_assert(SUBKEY_BYTES == crypto_aead_xchacha20poly1305_ietf_KEYBYTES, "subkeys fit the cipher");
@@ -54,14 +57,22 @@ static void derive_all(struct seal_key *key) {
   }
 }
 
-/* Purpose and context as 32 bytes, so that a context of any length is bound without a copy of it. */
-static void hash_context(enum seal_purpose purpose, struct str context, uint8_t ret_hash[32]) {
-  crypto_generichash_state hash;
-  uint8_t purpose_byte = (uint8_t)purpose;
-  crypto_generichash_init(&hash, NULL, 0, 32);
-  crypto_generichash_update(&hash, &purpose_byte, 1);
-  crypto_generichash_update(&hash, (const uint8_t *)context.p, context.n);
-  crypto_generichash_final(&hash, ret_hash, 32);
+/* What is bound to a seal: the purpose and the context, or the context's hash where it is long. The first byte tells which. */
+struct bound {
+  size_t n;
+  uint8_t bytes[1 + CONTEXT_PLAIN_MAX];
+};
+
+static void bind_context(enum seal_purpose purpose, struct str context, struct bound *ret_bound) {
+  ret_bound->bytes[0] = (uint8_t)purpose;
+  if (context.n <= CONTEXT_PLAIN_MAX) {
+    if (context.n > 0) memcpy(ret_bound->bytes + 1, context.p, context.n);
+    ret_bound->n = 1 + context.n;
+    return;
+  }
+  ret_bound->bytes[0] |= 0x80;
+  crypto_generichash(ret_bound->bytes + 1, 32, (const uint8_t *)context.p, context.n, NULL, 0);
+  ret_bound->n = 1 + 32;
 }
 
 /* 16 bytes over purpose, context and data; the length between them keeps ("ab", "c") and ("a", "bc") apart. */
@@ -76,22 +87,22 @@ static void hash_data(const uint8_t *key, enum seal_purpose purpose, struct str 
   crypto_generichash_final(&hash, ret_hash, 16);
 }
 
-static int open_with(const struct seal_key *key, enum seal_purpose purpose, const uint8_t context_hash[32], const uint8_t *bytes,
+static int open_with(const struct seal_key *key, enum seal_purpose purpose, const struct bound *bound, const uint8_t *bytes,
                      size_t n, void *plain) {
   const uint8_t *nonce = bytes + KEY_ID_BYTES, *sealed = nonce + NONCE_BYTES;
-  return crypto_aead_xchacha20poly1305_ietf_decrypt(plain, NULL, NULL, sealed, n - KEY_ID_BYTES - NONCE_BYTES, context_hash, 32,
-                                                    nonce, key->cipher[purpose]);
+  return crypto_aead_xchacha20poly1305_ietf_decrypt(plain, NULL, NULL, sealed, n - KEY_ID_BYTES - NONCE_BYTES, bound->bytes,
+                                                    bound->n, nonce, key->cipher[purpose]);
 }
 
 /* Opens with the key whose id stands in front; *ret_index tells which. */
 static int open_bytes(const struct seal_keys *keys, enum seal_purpose purpose, struct str context, const uint8_t *bytes, size_t n,
                       void *plain, size_t cap, size_t *ret_n, size_t *ret_index) {
   if (n < SEAL_OVERHEAD_BYTES || n - SEAL_OVERHEAD_BYTES > cap) return -1;
-  uint8_t context_hash[32];
-  hash_context(purpose, context, context_hash);
+  struct bound bound;
+  bind_context(purpose, context, &bound);
   for (size_t i = 0; i < keys->count; i++) {
     if (sodium_memcmp(keys->keys[i].id, bytes, KEY_ID_BYTES) != 0) continue;
-    if (open_with(&keys->keys[i], purpose, context_hash, bytes, n, plain) != 0) continue;
+    if (open_with(&keys->keys[i], purpose, &bound, bytes, n, plain) != 0) continue;
     *ret_n = n - SEAL_OVERHEAD_BYTES;
     *ret_index = i;
     return 0;
@@ -169,13 +180,14 @@ size_t seal_text_length(size_t n) {
 int seal_lock_raw(const struct seal_keys *keys, enum seal_purpose purpose, struct str context, const void *plain, size_t n,
                   uint8_t *ret_bytes) {
   const struct seal_key *key = &keys->keys[0];
-  uint8_t context_hash[32], nonce[NONCE_BYTES];
+  struct bound bound;
+  uint8_t nonce[NONCE_BYTES];
   if (random_bytes(nonce, sizeof nonce) != 0) return -1;
-  hash_context(purpose, context, context_hash);
+  bind_context(purpose, context, &bound);
   memcpy(ret_bytes, key->id, KEY_ID_BYTES);
   memcpy(ret_bytes + KEY_ID_BYTES, nonce, NONCE_BYTES);
-  return crypto_aead_xchacha20poly1305_ietf_encrypt(ret_bytes + KEY_ID_BYTES + NONCE_BYTES, NULL, plain, n, context_hash,
-                                                    sizeof context_hash, NULL, nonce, key->cipher[purpose]);
+  return crypto_aead_xchacha20poly1305_ietf_encrypt(ret_bytes + KEY_ID_BYTES + NONCE_BYTES, NULL, plain, n, bound.bytes, bound.n,
+                                                    NULL, nonce, key->cipher[purpose]);
 }
 
 int seal_open_raw(const struct seal_keys *keys, enum seal_purpose purpose, struct str context, const uint8_t *bytes, size_t n,

@@ -11,6 +11,16 @@ static const char hex_upper[] = "0123456789ABCDEF";
 static const char hex_lower[] = "0123456789abcdef";
 static const char base62_digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 static const char base64url_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+/* The value of a digit plus one; 0: not a digit. Every cookie of every request goes through it. */
+static const uint8_t base64url_ranks[256] = {
+    ['A'] = 1,  ['B'] = 2,  ['C'] = 3,  ['D'] = 4,  ['E'] = 5,  ['F'] = 6,  ['G'] = 7,  ['H'] = 8,  ['I'] = 9,  ['J'] = 10,
+    ['K'] = 11, ['L'] = 12, ['M'] = 13, ['N'] = 14, ['O'] = 15, ['P'] = 16, ['Q'] = 17, ['R'] = 18, ['S'] = 19, ['T'] = 20,
+    ['U'] = 21, ['V'] = 22, ['W'] = 23, ['X'] = 24, ['Y'] = 25, ['Z'] = 26, ['a'] = 27, ['b'] = 28, ['c'] = 29, ['d'] = 30,
+    ['e'] = 31, ['f'] = 32, ['g'] = 33, ['h'] = 34, ['i'] = 35, ['j'] = 36, ['k'] = 37, ['l'] = 38, ['m'] = 39, ['n'] = 40,
+    ['o'] = 41, ['p'] = 42, ['q'] = 43, ['r'] = 44, ['s'] = 45, ['t'] = 46, ['u'] = 47, ['v'] = 48, ['w'] = 49, ['x'] = 50,
+    ['y'] = 51, ['z'] = 52, ['0'] = 53, ['1'] = 54, ['2'] = 55, ['3'] = 56, ['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60,
+    ['8'] = 61, ['9'] = 62, ['-'] = 63, ['_'] = 64,
+};
 
 /* The longest form of one unit of text_printable(): \u{10FFFF}. */
 #define PRINTABLE_UNIT_BYTES 10
@@ -41,13 +51,6 @@ static int base62_value(char c) {
   if (c >= 'A' && c <= 'Z') return c - 'A' + 10;
   if (c >= 'a' && c <= 'z') return c - 'a' + 36;
   return -1;
-}
-
-static int base64url_value(char c) {
-  if (c >= 'A' && c <= 'Z') return c - 'A';
-  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-  if (c >= '0' && c <= '9') return c - '0' + 52;
-  return c == '-' ? 62 : c == '_' ? 63 : -1;
 }
 
 static const char *html_entity(char c) {
@@ -204,21 +207,35 @@ void text_base64url_encode(char *to, const uint8_t *bytes, size_t n) {
   *to = '\0';
 }
 
-int text_base64url_decode(uint8_t *to, size_t cap, struct str s, size_t *ret_n) {
-  size_t n = s.n / 4 * 3 + (s.n % 4 ? s.n % 4 - 1 : 0);
-  if (s.n % 4 == 1 || n > cap) return -1;
-  uint32_t bits = 0;
-  unsigned held = 0;
-  for (size_t i = 0; i < s.n; i++) {
-    int digit = base64url_value(s.p[i]);
-    if (digit < 0) return -1;
-    bits = bits << 6 | (uint32_t)digit;
-    held += 6;
-    if (held < 8) continue;
-    held -= 8;
-    *to++ = (uint8_t)(bits >> held);
+/* Up to four digits as bits, the first one highest; -1 if one of them is none. */
+static int32_t base64url_bits(const char *digits, size_t count) {
+  uint32_t bits = 0, least = 64;
+  for (size_t i = 0; i < count; i++) {
+    uint32_t rank = base64url_ranks[(unsigned char)digits[i]];
+    if (rank < least) least = rank;
+    bits = bits << 6 | (rank - 1);
   }
-  if ((bits & ((1u << held) - 1)) != 0) return -1; /* spare bits must be zero, or several texts would mean the same bytes */
+  return least ? (int32_t)(bits & 0xffffff) : -1;
+}
+
+int text_base64url_decode(uint8_t *to, size_t cap, struct str s, size_t *ret_n) {
+  size_t rest = s.n % 4, n = s.n / 4 * 3 + (rest ? rest - 1 : 0);
+  if (rest == 1 || n > cap) return -1;
+  for (size_t i = 0; i < s.n - rest; i += 4) {
+    int32_t bits = base64url_bits(s.p + i, 4);
+    if (bits < 0) return -1;
+    *to++ = (uint8_t)(bits >> 16);
+    *to++ = (uint8_t)(bits >> 8);
+    *to++ = (uint8_t)bits;
+  }
+  if (rest > 0) {
+    int32_t bits = base64url_bits(s.p + s.n - rest, rest);
+    unsigned spare = rest == 2 ? 4 : 2; /* they must be zero, or several texts would mean the same bytes */
+    if (bits < 0 || (bits & ((1 << spare) - 1)) != 0) return -1;
+    bits >>= spare;
+    if (rest == 3) *to++ = (uint8_t)(bits >> 8);
+    *to++ = (uint8_t)bits;
+  }
   *ret_n = n;
   return 0;
 }

@@ -8,11 +8,13 @@
 #define COOKIE_VISITS_MAX 64
 
 /* RFC 6265 4.1.1: no control bytes, blank, '"', ',', ';', '\\', nor anything from 0x80. */
+static const bool octets[256] = {
+    ['!'] = true, ['#' ... '+'] = true, ['-' ... ':'] = true, ['<' ... '['] = true, [']' ... '~'] = true,
+};
+
 static bool is_octets(struct str value) {
-  for (size_t i = 0; i < value.n; i++) {
-    unsigned char c = (unsigned char)value.p[i];
-    if (c <= 0x20 || c >= 0x7f || c == '"' || c == ',' || c == ';' || c == '\\') return false;
-  }
+  for (size_t i = 0; i < value.n; i++)
+    if (!octets[(unsigned char)value.p[i]]) return false;
   return true;
 }
 

@@ -20,29 +20,34 @@ struct reason {
 };
 
 static const struct reason reasons[] = {
-    {200, "OK"},
-    {204, "No Content"},
-    {302, "Found"},
-    {303, "See Other"},
-    {400, "Bad Request"},
-    {401, "Unauthorized"},
-    {403, "Forbidden"},
-    {404, "Not Found"},
-    {405, "Method Not Allowed"},
-    {409, "Conflict"},
-    {413, "Content Too Large"},
-    {415, "Unsupported Media Type"},
-    {429, "Too Many Requests"},
-    {500, "Internal Server Error"},
-    {502, "Bad Gateway"},
-    {503, "Service Unavailable"},
-    {504, "Gateway Timeout"},
+    {200, "200 OK"},
+    {204, "204 No Content"},
+    {302, "302 Found"},
+    {303, "303 See Other"},
+    {400, "400 Bad Request"},
+    {401, "401 Unauthorized"},
+    {403, "403 Forbidden"},
+    {404, "404 Not Found"},
+    {405, "405 Method Not Allowed"},
+    {409, "409 Conflict"},
+    {413, "413 Content Too Large"},
+    {415, "415 Unsupported Media Type"},
+    {429, "429 Too Many Requests"},
+    {500, "500 Internal Server Error"},
+    {502, "502 Bad Gateway"},
+    {503, "503 Service Unavailable"},
+    {504, "504 Gateway Timeout"},
 };
 
-static const char *find_reason(int status) {
-  for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
-    if (reasons[i].status == status) return reasons[i].text;
-  return "Unknown";
+static void add_status(struct buf *head, int status) {
+  for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
+    if (reasons[i].status != status) continue;
+    buf_add_text(head, "Status: ");
+    buf_add_text(head, reasons[i].text);
+    buf_add_text(head, "\r\n");
+    return;
+  }
+  buf_addf(head, "Status: %d Unknown\r\n", status);
 }
 
 static bool is_safe(struct str value) {
@@ -71,7 +76,7 @@ void response_status(struct response *response, int status) {
   buf_clear(&response->body);
   response->refused = false;
   response->status = status;
-  buf_addf(&response->head, "Status: %d %s\r\n", status, find_reason(status));
+  add_status(&response->head, status);
 }
 
 void response_header(struct response *response, const char *name, struct str value) {

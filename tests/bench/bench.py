@@ -27,7 +27,7 @@ from programs import Codes, start_front  # noqa: E402
 from rig import APPID, APPSECRET, Programs, Rig, children, give, make_certificate  # noqa: E402
 from sandbox_run import SandboxRun  # noqa: E402
 from visitor import Visitor  # noqa: E402
-from wait import BUILD  # noqa: E402
+from wait import BUILD, eventually  # noqa: E402
 
 PARTS = {'auth': part_auth, 'signins': part_signins, 'memory': part_memory}
 
@@ -38,7 +38,7 @@ class Site:
     def __init__(self, rig):
         self.rig = rig
         self.worker = rig.first.workers()[0]
-        self.nginx_worker = children(rig.nginx.pid)[0]
+        self.nginx_worker = eventually(lambda: children(rig.nginx.pid), what='a worker of nginx')[0]
         self.cookie = None
 
     def sign_in(self):
