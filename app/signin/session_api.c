@@ -39,13 +39,14 @@ static struct str cut_origin(struct str address) {
   return str_make(address.p, n);
 }
 
-/* Browsers send Origin with every POST and Sec-Fetch-Site with everything; old ones at least a Referer. Programs send none of
- * them, and carry nobody's cookies. */
+/* Browsers send Sec-Fetch-Site with everything and Origin with every POST ("null" from a page without referrer, as ours are); old
+ * ones at least a Referer. Programs send none of them, and carry nobody's cookies. */
 bool request_is_same_site(const struct job *job) {
   const struct request *request = &job->request;
   const struct url_site *site = &job->account->site;
+  if (str_eq(request->fetch_site, STR("same-origin"))) return true;
   if (request->origin.n) return is_friendly_origin(site, request->origin);
-  if (request->fetch_site.n) return str_eq(request->fetch_site, STR("same-origin")) || str_eq(request->fetch_site, STR("none"));
+  if (request->fetch_site.n) return str_eq(request->fetch_site, STR("none"));
   return !request->referer.n || is_friendly_origin(site, cut_origin(request->referer));
 }
 

@@ -114,6 +114,8 @@ static void add_head(struct buf *out, const struct page *page, const char *nonce
   buf_addf(out, "<!doctype html><html lang=\"%s\"><head><meta charset=\"utf-8\">", page->is_chinese ? "zh-CN" : "en");
   buf_add_text(out, "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1,viewport-fit=cover\">"
                     "<meta name=\"robots\" content=\"noindex\"><meta name=\"color-scheme\" content=\"light dark\">");
+  /* Under no-referrer a form is sent with "Origin: null", which an old browser's POST could not be told from a foreign one by. */
+  if (page->post_button.n > 0) buf_add_text(out, "<meta name=\"referrer\" content=\"origin\">");
   if (page->refresh_s > 0) buf_addf(out, "<meta http-equiv=\"refresh\" content=\"%d\">", page->refresh_s);
   add_element(out, "title", page->title);
   if (!*nonce) return; /* no random bytes, no nonce: the page stays plain */

@@ -45,7 +45,7 @@ http {{
     {tls}
     root {dir}/www;
     include {dir}/weigate.conf;
-    location /private/ {{ auth_request /weixin/auth; error_page 401 = /weixin/login; }}
+    location /private/ {{ auth_request /weixin/auth; error_page 401 = /weixin/login; expires -1; }}
     location /api/ {{ auth_request /weixin/auth; error_page 401 = /weixin/login; alias {dir}/www/private/; }}
     location /app/ {{
       auth_request /weixin/auth;

@@ -84,9 +84,15 @@ def test_on_a_phone_tapping_agree_shows_the_protected_page(site, sandbox, phone)
     wait_for(phone, lambda: phone.current_url.startswith(site.sandbox.url))
     assert fits_the_width(phone)
     tap_agree(phone, site)
-    wait_for(phone, lambda: phone.current_url == site.url + '/private/?from=demo#here')
+    wait_for(phone, lambda: phone.current_url == site.url + '/private/?from=demo')
     assert name_shown(phone) == '李平'
     assert fits_the_width(phone)
+
+
+def test_a_link_that_names_its_fragment_comes_back_to_it(site, sandbox, phone):
+    phone.get(site.url + '/weixin/login?next=%2Fprivate%2F%3Fa%3D1%23%2Froute%2F2')
+    tap_agree(phone, site)
+    wait_for(phone, lambda: phone.current_url == site.url + '/private/?a=1#/route/2')
 
 
 def decode_qr(browser, tmp_path):
@@ -101,12 +107,13 @@ def decode_qr(browser, tmp_path):
 
 def test_on_a_desktop_the_qr_code_leads_the_phone_and_the_desktop_goes_on_by_itself(site, sandbox, chromium, phone, tmp_path):
     desktop = chromium(1280, 800)
-    desktop.get(site.url + '/private/?from=desktop#here')
+    desktop.get(site.url + '/private/?from=desktop')
     address = decode_qr(desktop, tmp_path)
     assert address.startswith(site.url + '/weixin/login?')
     assert fits_the_width(desktop)
     phone.get(address)
     tap_agree(phone, site)
+    wait_for(phone, lambda: phone.current_url.startswith(site.url))
     confirm = wait_for(phone, lambda: phone.find_elements(By.CSS_SELECTOR, 'form button'))
     number = next(word for word in desktop.find_element(By.TAG_NAME, 'body').text.replace('，', ' ').split() if word.isdigit() and len(word) == 4)
     assert number in phone.find_element(By.TAG_NAME, 'body').text

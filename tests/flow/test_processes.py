@@ -182,7 +182,7 @@ def load(rig, sandbox, names, stop, acknowledged, failures):
 @pytest.mark.figures
 def test_nothing_acknowledged_is_lost_when_workers_are_killed_200_times(new_rig, sandbox):
     """The store against what browsers were told and against the sandbox's ledger of finished sign-ins."""
-    rig = new_rig()
+    rig = new_rig({'server': {'workers': 4}})
     stop, lock = threading.Event(), threading.Lock()
     counter = iter(range(500_000, 1_000_000))
     acknowledged, failures = [], []
@@ -205,7 +205,7 @@ def test_nothing_acknowledged_is_lost_when_workers_are_killed_200_times(new_rig,
     stop.set()
     for thread in threads:
         thread.join()
-    eventually(lambda: len(rig.first.workers()) == 2)
+    eventually(lambda: len(rig.first.workers()) == 4)
     openids = {sandbox.openid(one): one for one in acknowledged}
     people = rig.people()
     assert len(acknowledged) > 200

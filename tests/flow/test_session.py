@@ -167,6 +167,12 @@ def test_another_site_cannot_sign_somebody_out(rig, signed_in, headers):
     assert signed_in.is_signed_in()
 
 
+def test_the_own_pages_form_counts_as_ours_although_its_origin_is_null(rig, signed_in):
+    """K16: a page under no-referrer sends "Origin: null"; Sec-Fetch-Site tells the truth."""
+    answer = signed_in.get(rig.url + '/weixin/logout', method='POST', body='', headers={'Origin': 'null', 'Sec-Fetch-Site': 'same-origin'})
+    assert answer.status == 303 and not signed_in.is_signed_in()
+
+
 def test_an_image_tag_cannot_sign_somebody_out(rig, signed_in):
     """K16"""
     assert signed_in.get(rig.url + '/weixin/logout', headers={'Sec-Fetch-Site': 'cross-site', 'Sec-Fetch-Mode': 'no-cors'}).status == 405
