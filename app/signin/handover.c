@@ -22,13 +22,18 @@
 #define VALUE_BYTES (SESSION_PACKED_MAX + SEAL_OVERHEAD_BYTES)
 
 /* Asks every 2 s whether the phone is done, but not while nobody looks at the page; begins anew when the attempt is too old. In a
- * window of its own the opener is told, as answer_popup() does. */
+ * window of its own the opener is told, as answer_popup() does. The fragment that the address bar still has is kept; where only
+ * that differs, nothing but a reload loads the page. */
 static const char poll_script[] =
     "(function(){var end=Date.now()+600000,href=document.querySelector('a.button').href;"
     "function later(ms){setTimeout(ask,ms);}"
+    "function page(url){return url.split('#')[0];}"
+    "function leave(next){var to=document.createElement('a');to.href=next;if(!to.hash)to.hash=location.hash;"
+    "if(page(to.href)!==page(location.href))return location.replace(to.href);"
+    "history.replaceState(null,'',to.href);location.reload();}"
     "function go(j){if(!j.signed_in)return later(2000);"
     "if(j.popup&&window.opener){window.opener.postMessage({weigate:'signed_in'},window.location.origin);window.close();}"
-    "else location.replace(j.next);}"
+    "else leave(j.next);}"
     "function ask(){if(Date.now()>end)return location.reload();if(document.hidden)return later(2000);"
     "fetch(href,{headers:{Accept:'application/json'},credentials:'same-origin'})"
     ".then(function(r){return r.json();}).then(go).catch(function(){later(4000);});}"

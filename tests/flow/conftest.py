@@ -15,7 +15,7 @@ import tempfile
 
 import pytest
 
-from rig import APPID, APPSECRET, SHOP_APPID, SHOP_APPSECRET, Programs, Rig
+from rig import APPID, APPSECRET, SHOP_APPID, SHOP_APPSECRET, WEBSITE_APPID, WEBSITE_APPSECRET, Programs, Rig
 from sandbox_run import SandboxRun
 from visitor import Visitor
 from wait import SLACK
@@ -43,7 +43,8 @@ def programs(directory):
 
 @pytest.fixture(scope='session')
 def sandbox_session(directory):
-    with SandboxRun(directory / 'sandbox', accounts=[(APPID, APPSECRET), (SHOP_APPID, SHOP_APPSECRET)]) as run:
+    accounts = [(APPID, APPSECRET), (SHOP_APPID, SHOP_APPSECRET), (WEBSITE_APPID, WEBSITE_APPSECRET, 'website')]
+    with SandboxRun(directory / 'sandbox', accounts=accounts) as run:
         yield run
 
 

@@ -21,6 +21,7 @@ from wait import BUILD, SLACK, eventually
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 APPID, APPSECRET = 'wx0123456789abcdef', 'f1ow5ecretf1ow5ecretf1ow5ecret00'
+WEBSITE_APPID, WEBSITE_APPSECRET = 'wxwebsite0000001', 'webs1te5ecretwebs1te5ecretwebs10'
 SHOP_APPID, SHOP_APPSECRET = 'wxfedcba9876543210', '5h0p5ecret5h0p5ecret5h0p5ecret00'
 IS_ROOT = os.geteuid() == 0
 # Debian's account for web servers; as root everything that faces the network runs under it.
@@ -230,7 +231,7 @@ class Rig:
         self.extra = {'http': http, 'server': server}
         self.has_shop = shop
         self.environment = environment or {}
-        self.known_secrets = {APPSECRET, SHOP_APPSECRET}
+        self.known_secrets = {APPSECRET, SHOP_APPSECRET, WEBSITE_APPSECRET}
         self.exit_codes_expected = {0}
         self.nginx = None
         self.port = free_port()
@@ -258,6 +259,7 @@ class Rig:
         write_private(self.dir / 'keys', key + '\n')
         write_private(self.dir / 'appsecret', APPSECRET + '\n')
         write_private(self.dir / 'shopsecret', SHOP_APPSECRET + '\n')
+        write_private(self.dir / 'websitesecret', WEBSITE_APPSECRET + '\n')
         self.store_path = self.dir / 'data/profiles.db'
 
     def sections(self, instance):
