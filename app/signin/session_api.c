@@ -44,7 +44,8 @@ static struct str cut_origin(struct str address) {
 bool request_is_same_site(const struct job *job) {
   const struct request *request = &job->request;
   const struct url_site *site = &job->account->site;
-  if (str_eq(request->fetch_site, STR("same-origin"))) return true;
+  bool says_same = str_eq(request->fetch_site, STR("same-origin"));
+  if (says_same && (!request->origin.n || str_eq(request->origin, STR("null")))) return true;
   if (request->origin.n) return is_friendly_origin(site, request->origin);
   if (request->fetch_site.n) return str_eq(request->fetch_site, STR("none"));
   return !request->referer.n || is_friendly_origin(site, cut_origin(request->referer));

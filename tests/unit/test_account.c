@@ -64,6 +64,8 @@ static void only_our_own_pages_may_sign_out_and_confirm(void **unused) { /* K16 
       {"https://www.example.com.evil.example", NULL, NULL, false},
       {"http://www.example.com", NULL, NULL, false},
       {"null", NULL, NULL, false},
+      {"null", "same-origin", NULL, true}, /* a form on a page of ours, which sends no referrer */
+      {"null", "cross-site", NULL, false},
       {NULL, "same-origin", NULL, true},
       {NULL, "none", NULL, true},
       {NULL, "same-site", NULL, false},
