@@ -4,9 +4,9 @@
 
 #include <stdlib.h>
 
+#include "base/near.h"
 #include "base/scope.h"
 #include "conf/file.h"
-#include "base/near.h"
 #include "conf/options.h"
 #include "conf/values.h"
 #include "web/url.h"
@@ -154,7 +154,9 @@ static int set_account(struct conf *conf, const struct line_section *section, st
 }
 
 static int set_accounts(struct conf *conf, struct err *err) {
-  conf->accounts = calloc(SIGNIN_ACCOUNTS_MAX, sizeof *conf->accounts);
+  size_t count = 0;
+  for (size_t i = 0; i < conf->lines.sections_count; i++) count += is_kind(&conf->lines.sections[i], "account");
+  conf->accounts = calloc(count < SIGNIN_ACCOUNTS_MAX ? count + 1 : SIGNIN_ACCOUNTS_MAX, sizeof *conf->accounts);
   if (!conf->accounts) return err_set(err, "%s: out of memory", conf->path);
   for (size_t i = 0; i < conf->lines.sections_count; i++)
     if (is_kind(&conf->lines.sections[i], "account") && set_account(conf, &conf->lines.sections[i], err) != 0) return -1;

@@ -157,6 +157,14 @@ static int split_lines(struct splitting *splitting, struct str text) {
   return 0;
 }
 
+/* Gives back what was taken for the largest file. */
+static void shrink(struct lines *lines) {
+  void *sections = realloc(lines->sections, (lines->sections_count + 1) * sizeof *lines->sections);
+  void *entries = realloc(lines->entries, (lines->entries_count + 1) * sizeof *lines->entries);
+  if (sections) lines->sections = sections;
+  if (entries) lines->entries = entries;
+}
+
 int lines_parse(struct str text, const char *path, struct lines *ret_lines, struct err *err) {
   if (text.n > LINES_TEXT_MAX_BYTES) return err_set(err, "%s: the file is longer than %d bytes", path, LINES_TEXT_MAX_BYTES);
   if (str_starts(text, STR("\xef\xbb\xbf"))) text = str_from(text, 3);
@@ -170,11 +178,13 @@ int lines_parse(struct str text, const char *path, struct lines *ret_lines, stru
   else if (look_at_lines(&splitting, text) == 0)
     result = split_lines(&splitting, text);
   free(splitting.places);
-  if (result == 0)
-    *ret_lines = lines;
-  else
+  if (result != 0) {
     lines_done(&lines);
-  return result;
+    return -1;
+  }
+  shrink(&lines);
+  *ret_lines = lines;
+  return 0;
 }
 
 void lines_done(struct lines *lines) {

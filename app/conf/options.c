@@ -2,8 +2,8 @@
  * options: the table of every option, and how one is found in it; read-only, any thread. */
 #include "conf/options.h"
 
-#include "conf/conf.h"
 #include "base/near.h"
+#include "conf/conf.h"
 
 #define SECOND UINT64_C(1000)
 #define MINUTE (60 * SECOND)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * reload: read the configuration, try its plugin, start a generation, let the old one leave; one at a time, all or nothing. */
+#include <malloc.h>
 #include <stdio.h>
 #include <sys/epoll.h>
 
@@ -39,6 +40,7 @@ static void finish(struct master *master, const char *error) {
   metric_set(&metrics[CONFIG_GOOD], 0, *error ? 0 : 1);
   if (*error) log_error("reload failed, nothing has changed: %s", error);
   control_reloaded(master->control, reload->begun_count);
+  malloc_trim(0); /* workers are copies of this heap */
   begin_wanted(master);
 }
 

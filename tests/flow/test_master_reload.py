@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from rig import give, write_private
+from rig import give, rss_kib, write_private
 from visitor import Visitor
 from wait import SLACK, Stopwatch, eventually
 
@@ -155,3 +155,20 @@ def test_workers_that_die_young_come_back_within_a_second_each_time(new_rig):
             eventually(lambda: victims[0] not in rig.first.workers() and len(rig.first.workers()) == 2)
         assert took.ms < 1000 * SLACK
     assert rig.metrics()['weigate_worker_deaths_total{by="signal"}'] == 6
+
+
+@pytest.mark.figures
+def test_a_hundred_reloads_leave_descriptors_and_memory_as_they_were(new_rig, person):
+    """X05"""
+    rig = new_rig()
+
+    def figures():
+        eventually(lambda: len(rig.first.workers()) == 2, what='the last generation alone')
+        return len(os.listdir(f'/proc/{rig.first.master}/fd')), rss_kib(rig.first.master)
+    rig.ctl('reload')
+    descriptors, memory = figures()
+    for _ in range(100):
+        rig.ctl('reload')
+    after = figures()
+    assert after[0] == descriptors and after[1] < memory + 512, (descriptors, memory, after)
+    assert Visitor(rig).sign_in(person).status == 200
