@@ -4,23 +4,14 @@
 #include "handle.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-#include "schema.h"
 
 /* Log pages (4 KiB) after which the writer that holds the place moves them into the database: 8 MiB, read back in some 10 ms
  * after a crash, and a pause of the same order for the commit that finds it so. */
 #define CHECKPOINT_PAGES 2048
-/* A log that a long reader kept from being emptied is cut back to this when it is. */
-#define WAL_KEEP_BYTES 67108864
 /* Steps of SQLite's machine between two looks at the clock: some 20 µs. */
 #define PROGRESS_STEPS 2000
-/* Least time for connect to wait for its turn: making the tables takes a few fsyncs. */
-#define CONNECT_LEAST_MS 100
 
 static const char *const file_suffixes[HANDLE_FILES] = {"", "-wal", "-shm"};
 
@@ -50,6 +41,10 @@ static int look_at_files(const struct weigate_handle *handle, struct stat files[
   return 0;
 }
 
+bool handle_remember_files(struct weigate_handle *handle) {
+  return look_at_files(handle, handle->files) == 0;
+}
+
 /* True if one of the three files was deleted or replaced under this connection. */
 static bool is_moved(const struct weigate_handle *handle) {
   struct stat now[HANDLE_FILES];
@@ -60,7 +55,7 @@ static bool is_moved(const struct weigate_handle *handle) {
 }
 
 static int classify(const struct weigate_handle *handle, int code, const char **ret_advice) {
-  int os_error = handle->db ? sqlite3_system_errno(handle->db) : 0;
+  int os_error = handle->os_error ? handle->os_error : handle->db ? sqlite3_system_errno(handle->db) : 0;
   bool is_no_room = os_error == ENOSPC || os_error == EDQUOT || os_error == EFBIG;
   *ret_advice = "";
   switch (code & 0xff) {
@@ -109,7 +104,7 @@ int handle_invalid(struct weigate_call *call, const char *sentence) {
   return WEIGATE_INVALID;
 }
 
-static int fail_moved(struct weigate_handle *handle, struct weigate_call *call) {
+int handle_fail_moved(struct weigate_handle *handle, struct weigate_call *call) {
   snprintf(call->message, sizeof(call->message),
            "%.200s, or its -wal or -shm file, was deleted or replaced while it was open; nothing was written",
            handle->store->path);
@@ -122,11 +117,20 @@ int handle_enter(struct weigate_handle *handle, struct weigate_call *call) {
   call->native[0] = call->message[0] = '\0';
   handle->deadline_ms = host->mono_ms() + call->timeout_ms;
   handle->now_us = host->now_us();
+  handle->os_error = 0;
   if (call->timeout_ms == 0) {
     snprintf(call->message, sizeof(call->message), "there was no time left");
     return WEIGATE_TIMEOUT;
   }
-  return is_moved(handle) ? fail_moved(handle, call) : WEIGATE_OK;
+  return is_moved(handle) ? handle_fail_moved(handle, call) : WEIGATE_OK;
+}
+
+void handle_watch_time(struct weigate_handle *handle) {
+  sqlite3_progress_handler(handle->db, PROGRESS_STEPS, is_out_of_time, handle);
+}
+
+void handle_watch_log(struct weigate_handle *handle) {
+  sqlite3_wal_hook(handle->db, remember_log_pages, handle);
 }
 
 sqlite3_stmt *handle_statement(struct weigate_handle *handle, enum statement statement) {
@@ -158,12 +162,12 @@ struct weigate_text column_text(sqlite3_stmt *statement, int column) {
   return (struct weigate_text){bytes, bytes ? (size_t)sqlite3_column_bytes(statement, column) : 0};
 }
 
-static int limit_waiting(struct weigate_handle *handle) {
-  return sqlite3_busy_timeout(handle->db, (int)ms_left(handle));
+void handle_limit_waiting(struct weigate_handle *handle) {
+  sqlite3_busy_timeout(handle->db, (int)ms_left(handle));
 }
 
 int handle_read_begin(struct weigate_handle *handle, struct weigate_call *call) {
-  limit_waiting(handle);
+  handle_limit_waiting(handle);
   int code = handle_run(handle_statement(handle, STATEMENT_BEGIN_READ));
   return code == SQLITE_OK ? WEIGATE_OK : handle_fail(handle, call, code, "begin reading");
 }
@@ -210,7 +214,7 @@ static int set_synced(struct weigate_handle *handle, bool is_synced) {
 int handle_write_begin(struct weigate_handle *handle, struct weigate_call *call, bool is_durable) {
   int class = handle_line_enter(handle, call);
   if (class != WEIGATE_OK) return class;
-  limit_waiting(handle);
+  handle_limit_waiting(handle);
   handle->people_added = 0;
   int code = set_synced(handle, is_durable);
   if (code == SQLITE_OK) code = handle_run(handle_statement(handle, STATEMENT_BEGIN_WRITE));
@@ -236,6 +240,17 @@ static int add_people(struct weigate_handle *handle) {
   return handle_run(add);
 }
 
+/* sqlite3_system_errno() knows nothing of what goes wrong in a commit. */
+static int run_commit(struct weigate_handle *handle) {
+  sqlite3_stmt *commit = handle_statement(handle, STATEMENT_COMMIT);
+  if (!commit) return SQLITE_ERROR;
+  errno = 0;
+  int code = sqlite3_step(commit);
+  if (code != SQLITE_DONE) handle->os_error = errno;
+  sqlite3_reset(commit);
+  return code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
 int handle_write_commit(struct weigate_handle *handle, struct weigate_call *call) {
   int count = add_people(handle);
   if (count != SQLITE_OK) {
@@ -245,7 +260,7 @@ int handle_write_commit(struct weigate_handle *handle, struct weigate_call *call
   }
   /* From here on it is not interrupted: the answer would be worth less than the few milliseconds. */
   sqlite3_progress_handler(handle->db, 0, NULL, NULL);
-  int code = handle_run(handle_statement(handle, STATEMENT_COMMIT));
+  int code = run_commit(handle);
   int class = WEIGATE_OK;
   if (code != SQLITE_OK) {
     class = handle_fail(handle, call, code, "commit");
@@ -258,7 +273,7 @@ int handle_write_commit(struct weigate_handle *handle, struct weigate_call *call
       handle->store->host.log(WEIGATE_LOG_WARN,
                               "file: the write-ahead log could not be moved into the database; it grows until it can");
   }
-  sqlite3_progress_handler(handle->db, PROGRESS_STEPS, is_out_of_time, handle);
+  handle_watch_time(handle);
   handle_line_leave(handle);
   return class;
 }
@@ -266,147 +281,6 @@ int handle_write_commit(struct weigate_handle *handle, struct weigate_call *call
 void handle_write_undo(struct weigate_handle *handle) {
   sqlite3_progress_handler(handle->db, 0, NULL, NULL);
   end_transaction(handle);
-  sqlite3_progress_handler(handle->db, PROGRESS_STEPS, is_out_of_time, handle);
+  handle_watch_time(handle);
   handle_line_leave(handle);
-}
-
-/* --- connecting --- */
-
-/* Makes the file 0600 before SQLite would make it as the umask says. It is only ever opened here when it is new: closing a
- * descriptor of a database drops the locks that SQLite has on it in this process. */
-static int make_file(struct weigate_store *store, struct weigate_call *call) {
-  struct stat file;
-  if (stat(store->path, &file) == 0) return WEIGATE_OK;
-  if (errno == ENOENT && __atomic_load_n(&store->was_open, __ATOMIC_ACQUIRE)) {
-    snprintf(call->message, sizeof(call->message),
-             "the database %.200s is gone; put it back, or restart weigate to begin with an empty one", store->path);
-    return WEIGATE_UNAVAILABLE;
-  }
-  int fd = open(store->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (fd >= 0) {
-    close(fd);
-    return WEIGATE_OK;
-  }
-  if (errno == EEXIST) return WEIGATE_OK;
-  snprintf(call->native, sizeof(call->native), "errno %d", errno);
-  snprintf(call->message, sizeof(call->message), "cannot make the database %.200s: %s; its directory must exist and be writable",
-           store->path, strerror(errno));
-  if (errno == EROFS) return WEIGATE_READ_ONLY;
-  return errno == ENOSPC || errno == EDQUOT ? WEIGATE_FULL : WEIGATE_CONFIG;
-}
-
-static int open_lock(struct weigate_handle *handle, struct weigate_call *call) {
-  char path[4096 + 8];
-  snprintf(path, sizeof(path), "%s-lock", handle->store->path);
-  if (lock_open(path, &handle->lock) == 0) return WEIGATE_OK;
-  snprintf(call->native, sizeof(call->native), "errno %d", errno);
-  snprintf(call->message, sizeof(call->message), "cannot open the lock file %.200s: %s; its directory must be writable", path,
-           strerror(errno));
-  return errno == EROFS ? WEIGATE_READ_ONLY : errno == ENOSPC ? WEIGATE_FULL : WEIGATE_CONFIG;
-}
-
-static int open_database(struct weigate_handle *handle) {
-  int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
-  int code = sqlite3_open_v2(handle->store->path, &handle->db, flags, NULL);
-  if (code != SQLITE_OK) return code;
-  limit_waiting(handle);
-  sqlite3_progress_handler(handle->db, PROGRESS_STEPS, is_out_of_time, handle);
-  /* A checkpoint runs in the writer's place or not at all. */
-  sqlite3_db_config(handle->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-  sqlite3_db_config(handle->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-  sqlite3_db_config(handle->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-  return sqlite3_exec(
-      handle->db,
-      "PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA cache_size = -4096; PRAGMA temp_store = MEMORY;"
-      "PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0",
-      NULL, NULL, NULL);
-}
-
-static int refuse_schema(struct weigate_handle *handle, struct weigate_call *call, enum schema_state state, int version) {
-  const char *path = handle->store->path;
-  if (state == SCHEMA_NEWER) {
-    snprintf(call->message, sizeof(call->message),
-             "%.200s has schema version %d, this plugin knows %d: it was made by a later weigate; nothing is written", path,
-             version, SCHEMA_VERSION);
-    return WEIGATE_SCHEMA_NEWER;
-  }
-  snprintf(call->message, sizeof(call->message), "%.200s is a database of another application; give weigate a file of its own",
-           path);
-  return WEIGATE_CONFIG;
-}
-
-/* Makes the tables where there are none. Of two processes that find none, the second finds them made. */
-static int create_schema(struct weigate_handle *handle, struct weigate_call *call) {
-  enum schema_state state = SCHEMA_EMPTY;
-  int version = 0;
-  int class = handle_write_begin(handle, call, true);
-  if (class != WEIGATE_OK) return class;
-  int code = schema_look(handle->db, &state, &version);
-  if (code == SQLITE_OK && state == SCHEMA_EMPTY) code = schema_create(handle->db);
-  if (code == SQLITE_OK) return handle_write_commit(handle, call);
-  class = handle_fail(handle, call, code, "make the tables");
-  handle_write_undo(handle);
-  return class;
-}
-
-/* Alone, because the first to turn it on needs the database for itself; for all others it is a question. */
-static int use_log(struct weigate_handle *handle, struct weigate_call *call) {
-  int class = handle_line_enter(handle, call);
-  if (class != WEIGATE_OK) return class;
-  char settings[96];
-  snprintf(settings, sizeof(settings), "PRAGMA journal_mode = WAL; PRAGMA journal_size_limit = %d", WAL_KEEP_BYTES);
-  int code = sqlite3_exec(handle->db, settings, NULL, NULL, NULL);
-  handle_line_leave(handle);
-  sqlite3_wal_hook(handle->db, remember_log_pages, handle); /* in the place of SQLite's own checkpoints */
-  return code == SQLITE_OK ? WEIGATE_OK : handle_fail(handle, call, code, "turn on the write-ahead log");
-}
-
-static int check_schema(struct weigate_handle *handle, struct weigate_call *call) {
-  enum schema_state state = SCHEMA_EMPTY;
-  int version = 0;
-  int code = schema_look(handle->db, &state, &version);
-  if (code != SQLITE_OK) return handle_fail(handle, call, code, "look at the tables");
-  if (state == SCHEMA_FOREIGN || state == SCHEMA_NEWER) return refuse_schema(handle, call, state, version);
-  int class = use_log(handle, call);
-  if (class == WEIGATE_OK && state == SCHEMA_EMPTY) class = create_schema(handle, call);
-  if (class != WEIGATE_OK) return class;
-  code = schema_look(handle->db, &state, &version);
-  if (code != SQLITE_OK) return handle_fail(handle, call, code, "look at the tables");
-  if (state != SCHEMA_READY) return refuse_schema(handle, call, state, version);
-  return look_at_files(handle, handle->files) == 0 ? WEIGATE_OK : fail_moved(handle, call);
-}
-
-int handle_connect(struct weigate_store *store, struct weigate_call *call, struct weigate_handle **ret_handle) {
-  call->retry_after_ms = 0;
-  call->native[0] = call->message[0] = '\0';
-  struct weigate_handle *handle = calloc(1, sizeof(*handle));
-  if (!handle) {
-    snprintf(call->message, sizeof(call->message), "out of memory");
-    return WEIGATE_FAILED;
-  }
-  handle->store = store;
-  handle->is_synced = true;
-  uint32_t timeout_ms = call->timeout_ms > CONNECT_LEAST_MS ? call->timeout_ms : CONNECT_LEAST_MS;
-  handle->deadline_ms = store->host.mono_ms() + timeout_ms;
-  int class = make_file(store, call);
-  if (class == WEIGATE_OK) class = open_lock(handle, call);
-  if (class == WEIGATE_OK) {
-    int code = open_database(handle);
-    class = code == SQLITE_OK ? check_schema(handle, call) : handle_fail(handle, call, code, "open the database");
-  }
-  if (class != WEIGATE_OK) {
-    handle_disconnect(handle);
-    return class;
-  }
-  __atomic_store_n(&store->was_open, 1, __ATOMIC_RELEASE);
-  *ret_handle = handle;
-  return WEIGATE_OK;
-}
-
-void handle_disconnect(struct weigate_handle *handle) {
-  if (!handle) return;
-  for (size_t i = 0; i < STATEMENT_COUNT; i++) sqlite3_finalize(handle->statements[i]);
-  sqlite3_close_v2(handle->db);
-  lock_close(handle->lock);
-  free(handle);
 }

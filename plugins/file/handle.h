@@ -27,6 +27,7 @@ struct weigate_handle {
   sqlite3_stmt *statements[STATEMENT_COUNT];
   uint64_t deadline_ms; /* of the call in progress, by host.mono_ms */
   int64_t now_us;       /* taken once per call */
+  int os_error;         /* of a commit that failed */
   bool is_synced;       /* PRAGMA synchronous is FULL, else NORMAL */
   struct writer_lock *lock;
   bool has_lock;
@@ -70,6 +71,13 @@ void handle_line_leave(struct weigate_handle *handle);
 /* Moves the write-ahead log into the database, in the writer's place; is_whole: waits for readers and empties it. An SQLite code.
  */
 int handle_checkpoint(struct weigate_handle *handle, bool is_whole);
+
+/* For connect.c: how long SQLite itself waits, calls that end in time, how long the log is, which files are open. */
+void handle_limit_waiting(struct weigate_handle *handle);
+void handle_watch_time(struct weigate_handle *handle);
+void handle_watch_log(struct weigate_handle *handle);
+bool handle_remember_files(struct weigate_handle *handle);
+int handle_fail_moved(struct weigate_handle *handle, struct weigate_call *call);
 
 /* Binding: SQLITE_STATIC, the bytes must outlive the statement's run. Numbers from 1. */
 void bind_text(sqlite3_stmt *statement, int number, struct weigate_text text);
