@@ -2,6 +2,7 @@
  * values: one parser per option type, and the table of them; before threads start. */
 #include "conf/values.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -186,7 +187,10 @@ static int keep_secret(const struct setting *setting, const char *path, struct s
 static int read_secret(const struct setting *setting, struct buf *content) {
   SCOPE_FREE char *path = str_dup(setting->text);
   if (!path) return err_set(setting->err, "out of memory");
-  if (file_read_secret(path, content, setting->err) != 0) return -1;
+  if (file_read_secret(path, content, setting->err) != 0) {
+    bool is_new = setting->option->type == OPTION_KEYS_FILE && errno == ENOENT;
+    return is_new ? err_set(setting->err, "%s is not there yet; make it with: weigatectl keys new", path) : -1;
+  }
   if (setting->option->type == OPTION_SECRET_FILE) return keep_secret(setting, path, buf_str(content));
   if (seal_keys_parse(buf_str(content), member(setting), setting->err) == 0) return 0;
   return err_prefix(setting->err, "%s", path);

@@ -97,6 +97,8 @@ static int open_file(int directory_fd, const char *path, const char *name, int *
   struct stat file;
   int fd = openat(directory_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0 && errno == ELOOP) return err_set(err, "%s is a symbolic link; name the file itself", path);
+  if (fd < 0 && errno == ENOENT)
+    return err_set(err, "%s: No such file; storage.plugin names a file of storage.plugin_dir without its .so", path);
   if (fd < 0) return err_set(err, "%s: %s", path, strerror(errno));
   if (fstat(fd, &file) != 0 || check_file(path, &file, err) != 0) {
     close(fd);
