@@ -18,8 +18,10 @@ static const struct answer_detail no_detail = {0};
  * starts anew with the same destination. WeChat's "full service" button opens the address anew, too. */
 static const char forget_address_script[] = "history.replaceState(null,'',document.querySelector('a.button').href);";
 
-/* Tells the window that opened this one, and closes it. The opener learns no more than that it is done: it asks GET /session. */
-static const char popup_script[] = "if(window.opener){window.opener.postMessage({weigate:'signed_in'},window.location.origin);"
+/* Tells the window that opened this one, and closes it. The opener learns no more than that it is done: it asks GET /session.
+ * Where the window stays, a reload goes on; an address of another origin cannot be put there. */
+static const char popup_script[] = "try{history.replaceState(null,'',document.querySelector('a.button').href);}catch(e){}"
+                                   "if(window.opener){window.opener.postMessage({weigate:'signed_in'},window.location.origin);"
                                    "window.close();}";
 
 static void log_outcome(const struct job *job, const struct outcome_row *row, const struct answer_detail *detail) {

@@ -39,6 +39,11 @@ static const char poll_script[] =
     ".then(function(r){return r.json();}).then(go).catch(function(){later(4000);});}"
     "later(2000);})();";
 
+/* Puts what the QR code said in place of the callback's address: neither code nor state stays there, and a reload asks again. */
+static const char forget_address_script[] =
+    "history.replaceState(null,'',document.querySelector('form').action.replace(/handover$/,'login?handover=')"
+    "+document.querySelector('input').value);";
+
 /* --- shared ---------------------------------------------------------------------------------------------------------------- */
 
 /* Four digits that both screens show. */
@@ -86,7 +91,7 @@ static void write_qr_page(struct job *job, const struct attempt *attempt) {
   buf_addf(&link, "handover=%s", state_text);
   buf_addf(&poll, "%s/handover?state=%s", job->account->settings->prefix, state_text);
   buf_addf(&sentence,
-           zh ? "打开手机微信扫一扫，核对数字 %s 后确认，这里会自动登录。"
+           zh ? "请用手机微信扫描二维码，核对数字 %s 并确认，此页面会自动登录。"
               : "Scan with WeChat on your phone, check the number %s there and confirm. This page then goes on by itself.",
            number);
   page_write(&job->response, &(struct page){
@@ -159,6 +164,7 @@ void handover_ask(struct job *job, const struct attempt *attempt) {
                                  .post_fields = buf_str(&fields),
                                  .second = zh ? STR("不是我") : STR("Not me"),
                                  .second_href = str_of(job->account->settings->default_next),
+                                 .script = str_make(forget_address_script, sizeof(forget_address_script) - 1),
                              });
 }
 

@@ -245,6 +245,7 @@ def test_the_phone_signs_the_computer_in(rig, sandbox, person):
     assert computer.ask() == {'signed_in': False}
     phone = scan(rig, computer, person)
     assert computer.number in phone.page.text
+    assert 'history.replaceState' in phone.page.text, 'the address bar keeps neither code nor state'
     assert computer.ask() == {'signed_in': False}, 'not before the tap'
     assert '电脑上已登录' in phone.tap('确认登录').text
     answer = computer.ask()
