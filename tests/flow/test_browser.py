@@ -107,7 +107,7 @@ def decode_qr(browser, tmp_path):
 
 def test_on_a_desktop_the_qr_code_leads_the_phone_and_the_desktop_goes_on_by_itself(site, sandbox, chromium, phone, tmp_path):
     desktop = chromium(1280, 800)
-    desktop.get(site.url + '/private/?from=desktop')
+    desktop.get(site.url + '/private/?from=desktop#here')
     address = decode_qr(desktop, tmp_path)
     assert address.startswith(site.url + '/weixin/login?')
     assert fits_the_width(desktop)
@@ -115,11 +115,41 @@ def test_on_a_desktop_the_qr_code_leads_the_phone_and_the_desktop_goes_on_by_its
     tap_agree(phone, site)
     wait_for(phone, lambda: phone.current_url.startswith(site.url))
     confirm = wait_for(phone, lambda: phone.find_elements(By.CSS_SELECTOR, 'form button'))
+    assert phone.current_url == address, 'code and state are not in the address bar, and a reload asks again'
     number = next(word for word in desktop.find_element(By.TAG_NAME, 'body').text.replace('，', ' ').split() if word.isdigit() and len(word) == 4)
     assert number in phone.find_element(By.TAG_NAME, 'body').text
     confirm[0].click()
-    wait_for(desktop, lambda: desktop.current_url.startswith(site.url + '/private/?from=desktop'))
+    wait_for(desktop, lambda: desktop.find_elements(By.ID, 'name'))
     assert name_shown(desktop) == '李平'
+    assert desktop.current_url == site.url + '/private/?from=desktop#here'
+
+
+def test_after_no_the_address_bar_holds_neither_code_nor_state_and_a_reload_begins_anew(site, sandbox, phone):
+    phone.get(site.url + '/private/?x=1')
+    wait_for(phone, lambda: phone.find_elements(By.ID, 'decline'))
+    phone.find_element(By.ID, 'decline').click()
+    wait_for(phone, lambda: phone.current_url.startswith(site.url))
+    assert phone.current_url == site.url + '/weixin/login?next=%2Fprivate%2F%3Fx%3D1'
+    phone.refresh()
+    tap_agree(phone, site)
+    wait_for(phone, lambda: phone.current_url == site.url + '/private/?x=1')
+
+
+def test_a_popup_closes_and_its_opener_is_signed_in(site, sandbox, chromium):
+    phone = chromium(390, 844, WECHAT_PHONE)
+    phone.get(site.url + '/')
+    phone.execute_script("""
+        window.heard = null;
+        addEventListener('message', event => { if (event.origin === location.origin) window.heard = event.data.weigate; });
+        window.popup = open('/weixin/login?popup=1&next=%2F', 'weixin', 'width=390,height=600');""")
+    opener = phone.current_window_handle
+    popup = wait_for(phone, lambda: next((one for one in phone.window_handles if one != opener), None))
+    phone.switch_to.window(popup)
+    tap_agree(phone, site)
+    phone.switch_to.window(opener)
+    assert wait_for(phone, lambda: phone.execute_script('return window.heard')) == 'signed_in'
+    wait_for(phone, lambda: phone.execute_script('return window.popup.closed'))
+    assert phone.execute_async_script("fetch('/weixin/session').then(r => r.json()).then(me => arguments[0](me.profile.nickname))") == '李平'
 
 
 def test_signing_out_on_the_page_leads_home(site, sandbox, phone):
