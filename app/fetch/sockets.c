@@ -86,7 +86,16 @@ void sockets_done(struct sockets *sockets) {
   *sockets = (struct sockets){0};
 }
 
+/* curl closes a socket that never got connected without a word; its number comes back with a later one. */
+static void drop_stale(struct sockets *sockets, curl_socket_t fd) {
+  struct socket_entry *entry = find_entry(sockets, fd);
+  if (!entry) return;
+  if (entry->is_ours) entry->lane->sockets_count--;
+  drop_entry(entry);
+}
+
 int sockets_add(struct sockets *sockets, struct lane *lane, curl_socket_t fd) {
+  drop_stale(sockets, fd);
   struct socket_entry *entry = make_entry(sockets, lane, fd);
   if (!entry) return -1;
   entry->is_ours = true;

@@ -167,12 +167,13 @@ class Instance:
 
     def start(self):
         self.write_conf()
+        before = len(self.lines('master: ready'))
         user = ['-u', SERVICE_USER, '-g', SERVICE_USER] if IS_ROOT else []
         with self.output.open('ab') as output:
             self.process = subprocess.Popen(
                 ['spawn-fcgi', '-n', '-s', str(self.socket), '-M', '0660', *user, '--', str(self.rig.programs.weigate), '-c', str(self.conf)],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=self.environment(), cwd='/')
-        eventually(self.is_ready, what=f'weigate ready; it said: {self.said()}')
+        eventually(lambda: self.is_ready() and self.has_said_ready(before), what=f'weigate ready; it said: {self.said()}')
 
     def said(self):
         texts = [path.read_text(errors='replace') for path in (self.output, self.log) if path.exists()]
@@ -184,6 +185,11 @@ class Instance:
             return False
         answer = fastcgi.ask(self.socket, self.rig.prefix + '/status/ready', WEIGATE_STATUS='on')
         return answer is not None and answer.status == 200
+
+    def has_said_ready(self, before):
+        """All workers are up, where the log would tell."""
+        log = self.rig.sections(self)['log']
+        return log['level'] not in ('info', 'debug') or log.get('format') == 'json' or len(self.lines('master: ready')) > before
 
     @property
     def master(self):

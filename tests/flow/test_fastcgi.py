@@ -9,7 +9,7 @@ import pytest
 import fastcgi
 from fastcgi import Connection, begin, environment, pair, params, record, request, stdin, stream
 from rig import rss_kib
-from wait import SLACK, Stopwatch, eventually
+from wait import MEMORY_SLACK, SLACK, Stopwatch, eventually
 
 LIVE = '/weixin/status/live'
 
@@ -87,7 +87,7 @@ def test_lengths_that_overflow_are_closed(rig, peer, lengths):
     peer.send(begin(), record(fastcgi.PARAMS, lengths + b'x' * 16), record(fastcgi.PARAMS), stdin())
     assert peer.is_closed()
     after = [rss_kib(pid) for pid in rig.first.workers()]
-    assert all(new - old < 1024 * SLACK for old, new in zip(before, after))
+    assert all(new - old < 1024 * MEMORY_SLACK for old, new in zip(before, after))
 
 
 def test_parameters_without_end_are_closed_at_the_limit(rig, peer):
@@ -99,7 +99,7 @@ def test_parameters_without_end_are_closed_at_the_limit(rig, peer):
         for _ in range(60_000_000 // len(chunk)):
             peer.send(chunk)
     after = [rss_kib(pid) for pid in rig.first.workers()]
-    assert all(new - old < 1024 * SLACK for old, new in zip(before, after))
+    assert all(new - old < 1024 * MEMORY_SLACK for old, new in zip(before, after))
 
 
 def test_ten_thousand_parameters_are_closed(peer):

@@ -12,7 +12,7 @@ import pytest
 import fastcgi
 from rig import rss_kib, write_private
 from visitor import API_CALL, Visitor
-from wait import SLACK, eventually
+from wait import MEMORY_SLACK, SLACK, eventually
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_a_megabyte_of_cookie_is_refused_within_bounded_memory(rig):
         except (BrokenPipeError, ConnectionResetError):
             answer = None
     assert answer is None or answer.status in (400, 401)
-    assert all(new - old < 2048 * SLACK for old, new in zip(before, [rss_kib(pid) for pid in rig.first.workers()]))
+    assert all(new - old < 2048 * MEMORY_SLACK for old, new in zip(before, [rss_kib(pid) for pid in rig.first.workers()]))
 
 
 def test_a_cookie_of_another_account_opens_nothing(new_rig, people):

@@ -8,7 +8,7 @@ import pytest
 
 from rig import rss_kib, write_private
 from visitor import API_CALL, Visitor, query_of
-from wait import SLACK
+from wait import MEMORY_SLACK, SLACK
 
 @pytest.fixture
 def nobody_is_called(sandbox):
@@ -153,7 +153,7 @@ def test_states_are_letters_and_digits_and_never_repeat(rig):
     after = [rss_kib(pid) for pid in workers]
     assert len(seen) == count
     assert all(re.fullmatch('[A-Za-z0-9]{1,128}', state) for state in seen)
-    assert all(new - old < 1024 * SLACK for old, new in zip(before, after))
+    assert all(new - old < 1024 * MEMORY_SLACK for old, new in zip(before, after))
 
 
 def test_the_authorize_address_has_wechats_order(rig, visitor):

@@ -11,7 +11,7 @@ from certificates import Authority
 from rig import APPID, APPSECRET, free_port, rss_kib
 from sandbox_run import SandboxRun
 from visitor import API_CALL, Visitor
-from wait import SLACK, Stopwatch, eventually
+from wait import MEMORY_SLACK, SLACK, Stopwatch, eventually
 
 BUDGET = {'account': {'request_timeout': '1s', 'connect_timeout': '500ms'}}
 
@@ -126,7 +126,7 @@ def test_what_never_ends_is_cut_at_the_budget(own, sandbox, person, kind):
     answer, ms, visitor = finish(own, person)
     assert is_not_signed_in(own, person, answer, visitor)
     assert ms < 2500 * SLACK
-    assert all(new - old < 4096 * SLACK for old, new in zip(before, [rss_kib(pid) for pid in own.first.workers()]))
+    assert all(new - old < 4096 * MEMORY_SLACK for old, new in zip(before, [rss_kib(pid) for pid in own.first.workers()]))
 
 
 @pytest.mark.parametrize('kind', ['oversize', 'gzip_bomb'])
@@ -136,7 +136,7 @@ def test_what_is_too_large_is_cut_at_the_limit(own, sandbox, person, kind):
     sandbox.fault(kind, person=person, call='access_token')
     answer, _, visitor = finish(own, person)
     assert is_not_signed_in(own, person, answer, visitor)
-    assert all(new - old < 4096 * SLACK for old, new in zip(before, [rss_kib(pid) for pid in own.first.workers()]))
+    assert all(new - old < 4096 * MEMORY_SLACK for old, new in zip(before, [rss_kib(pid) for pid in own.first.workers()]))
 
 
 BODY = b'{"errcode":40029,"errmsg":"x"}'

@@ -17,6 +17,8 @@ def sanitizer():
 
 # Sanitizers make everything several times slower; limits on time are multiplied, behaviour is not.
 SLACK = {'': 1, 'address': 4, 'thread': 8}[sanitizer()]
+# Their quarantine and shadow memory make growth of the resident set meaningless; only something endless would show.
+MEMORY_SLACK = 64 if sanitizer() else 1
 
 
 def eventually(condition, seconds=10, what=''):
