@@ -19,6 +19,7 @@
 #define CONTEXT_PLAIN_MAX 255
 
 _Static_assert(SEAL_OVERHEAD_BYTES == KEY_ID_BYTES + NONCE_BYTES + TAG_BYTES, "the header's sum");
+_Static_assert(SEAL_PLAIN_OFFSET == KEY_ID_BYTES + NONCE_BYTES, "what stands in front of the ciphertext");
 _Static_assert(SUBKEY_BYTES == crypto_aead_xchacha20poly1305_ietf_KEYBYTES, "subkeys fit the cipher");
 
 struct seal_key {

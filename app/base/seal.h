@@ -16,6 +16,8 @@
 #define SEAL_MAC_BYTES 16
 /* Sealed form: base64url of key id (4 bytes), nonce (24), ciphertext and tag (n + 16). */
 #define SEAL_OVERHEAD_BYTES 44
+/* Where the ciphertext begins in a raw seal: plain bytes that stand there already are sealed in place. */
+#define SEAL_PLAIN_OFFSET 28
 /* Room for the sealed text of n plain bytes, NUL included. */
 #define SEAL_TEXT_BYTES(n) (((n) + SEAL_OVERHEAD_BYTES + 2) / 3 * 4 + 1)
 

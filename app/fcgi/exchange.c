@@ -125,6 +125,7 @@ int exchange_take(struct fcgi_exchange *exchange, struct exchange_pipe *pipe, co
     renew_pipe(pipe);
     return -1;
   }
+  FCGX_FreeStream(&exchange->fcgx.in); /* 8 KiB that a sign-in would hold while it waits; the body is ours already */
   exchange->fcgx.ipcFd = socket_fd;
   exchange->params_count = count_params(exchange->fcgx.envp) - 1; /* the first is libfcgi's own FCGI_ROLE */
   atomic_store_explicit(&exchange->is_gone, false, memory_order_relaxed);

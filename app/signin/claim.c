@@ -59,7 +59,7 @@ static int unpack_end(const uint8_t *bytes, size_t n, struct claim_end *ret_end)
 }
 
 int claim_settle(struct claim *claim, const struct claim_end *end, struct weigate_ticket *ret_ticket) {
-  uint8_t plain[CLAIM_PLAIN_MAX];
+  uint8_t *plain = claim->value + SEAL_PLAIN_OFFSET; /* sealed where it stands */
   char context[700];
   size_t n = pack_end(end, plain);
   if (seal_lock_raw(claim->account->session->keys, SEAL_TICKET, seal_context(claim, context), plain, n, claim->value) < 0)
@@ -112,22 +112,21 @@ enum claim_result claim_look_wait(struct claim *claim, struct store *store, stru
 
 enum claim_result claim_take_wait(struct claim *claim, struct store *store, uint64_t patience_ms, struct claim_end *ret_end) {
   struct weigate_ticket ticket;
-  struct store_ticket found = {0};
   struct store_answer answer;
   if (claim_settle(claim, NULL, &ticket) < 0) return CLAIM_NO_STORE;
-  store_claim_wait(store, &ticket, &found, &answer);
+  store_claim_wait(store, &ticket, NULL, &answer);
   if (!store_is_done(&answer)) return CLAIM_NO_STORE;
   if (answer.item == WEIGATE_ITEM_NEW || answer.item == WEIGATE_ITEM_DUPLICATE)
     return CLAIM_MINE; /* this very claim, tried twice */
   if (answer.item != WEIGATE_ITEM_TAKEN) return CLAIM_NO_STORE;
-  if (is_settled(claim, &found, ret_end)) return CLAIM_SETTLED;
 
+  /* Somebody was first. That ticket is read on its own: its 4 KiB would stand on every stack, and second hits are rare. */
+  enum claim_result looked = claim_look_wait(claim, store, ret_end);
   uint64_t give_up_ms = clock_mono_ms() + patience_ms;
-  for (uint64_t pause_ms = LOOK_FIRST_MS; clock_mono_ms() < give_up_ms; pause_ms *= 2) {
+  for (uint64_t pause_ms = LOOK_FIRST_MS; looked == CLAIM_ABANDONED && clock_mono_ms() < give_up_ms; pause_ms *= 2) {
     coro_pause_wait(pause_ms < LOOK_MAX_MS ? pause_ms : LOOK_MAX_MS);
     if (pause_ms > LOOK_MAX_MS) pause_ms = LOOK_MAX_MS;
-    enum claim_result looked = claim_look_wait(claim, store, ret_end);
-    if (looked != CLAIM_ABANDONED) return looked;
+    looked = claim_look_wait(claim, store, ret_end);
   }
-  return CLAIM_ABANDONED;
+  return looked;
 }

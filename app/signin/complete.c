@@ -46,6 +46,7 @@ struct step {
   const char *appid;
   bool is_website;
   struct claim claim;
+  struct claim_end end; /* what the first hit made of it; then what this one does */
   struct wechat_token token;
   struct wechat_profile profile;
   bool has_profile;
@@ -134,7 +135,6 @@ static enum outcome take_over(struct step *s, const struct claim_end *end) {
 
 /* True if this sign-in is ours to complete; otherwise *ret_outcome says what its holder made of it. */
 static bool claim_signin_wait(struct step *s, enum outcome *ret_outcome) {
-  struct claim_end end;
   uint64_t patience_ms = UPSTREAM_CALLS_MAX * s->account->settings->request_timeout_ms + CLAIM_PATIENCE_EXTRA_MS;
   s->c->stage = "claim";
   if (s->c->attempt)
@@ -142,11 +142,11 @@ static bool claim_signin_wait(struct step *s, enum outcome *ret_outcome) {
   else
     claim_of_code(&s->claim, s->account, s->c->code);
 
-  switch (claim_take_wait(&s->claim, s->c->job->store, patience_ms, &end)) {
+  switch (claim_take_wait(&s->claim, s->c->job->store, patience_ms, &s->end)) {
   case CLAIM_MINE:
     return true;
   case CLAIM_SETTLED:
-    *ret_outcome = take_over(s, &end);
+    *ret_outcome = take_over(s, &s->end);
     return false;
   case CLAIM_ABANDONED:
     s->c->why = "whoever began this sign-in never ended it";
@@ -159,13 +159,13 @@ static bool claim_signin_wait(struct step *s, enum outcome *ret_outcome) {
   return false;
 }
 
-/* The state is ours; a code that another state brought already is never exchanged again. */
-static bool claim_code_wait(struct step *s, enum outcome *ret_outcome) {
+/* The state is ours; a code that another state brought already is never exchanged again. Not inlined: what it holds would stay on
+ * the stack for the whole sign-in. */
+static __attribute__((noinline)) bool claim_code_wait(struct step *s, enum outcome *ret_outcome) {
   struct claim code_claim;
-  struct claim_end end;
   if (!s->c->attempt) return true; /* it is what was claimed */
   claim_of_code(&code_claim, s->account, s->c->code);
-  switch (claim_take_wait(&code_claim, s->c->job->store, 0, &end)) {
+  switch (claim_take_wait(&code_claim, s->c->job->store, 0, &s->end)) {
   case CLAIM_MINE:
     return true;
   case CLAIM_NO_STORE:
@@ -303,11 +303,11 @@ static int fill_person(struct step *s) {
 /* Writes how it ended, with the claim's end in the same commit. `outcome` as it would be; returns what it is. */
 static enum outcome record_wait(struct step *s, enum outcome outcome) {
   struct completion *c = s->c;
-  struct claim_end end = {.outcome = outcome, .errcode = c->wechat.errcode, .session = c->session};
   struct store_answer answer;
   bool is_person = outcome == OUTCOME_SIGNED_IN;
-  if (c->attempt) memcpy(end.next, c->attempt->next, sizeof(end.next));
-  if (record_begin(&s->record) < 0 || claim_settle(&s->claim, &end, &s->record.ticket) < 0) return OUTCOME_NO_RANDOM;
+  s->end = (struct claim_end){.outcome = outcome, .errcode = c->wechat.errcode, .session = c->session};
+  if (c->attempt) memcpy(s->end.next, c->attempt->next, sizeof(s->end.next));
+  if (record_begin(&s->record) < 0 || claim_settle(&s->claim, &s->end, &s->record.ticket) < 0) return OUTCOME_NO_RANDOM;
   s->record.ticket.flags = is_person ? WEIGATE_TICKET_DURABLE : 0;
   s->record.signin.ticket = &s->record.ticket;
   if (is_person && fill_person(s) < 0) return OUTCOME_NO_RANDOM;
