@@ -13,5 +13,7 @@ const struct ctl_command ctl_commands[] = {
     {"reload", NULL, NULL, 0, "let the running service read its configuration anew, and wait until it has", reload_run},
     {"people", "list", NULL, CTL_JSON | CTL_PLAIN | CTL_ACCOUNT | CTL_LIMIT, "list stored people", people_list_run},
     {"people", "show", "OPENID", CTL_JSON | CTL_ACCOUNT, "show one stored person", people_show_run},
+    {"storage", "init", NULL, 0, "create or upgrade the tables of the storage plugin; what is there already stays",
+     storage_init_run},
 };
 const size_t ctl_commands_count = sizeof ctl_commands / sizeof ctl_commands[0];

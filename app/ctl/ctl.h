@@ -46,6 +46,7 @@ int status_run(const struct ctl *ctl, struct err *err);
 int reload_run(const struct ctl *ctl, struct err *err);
 int people_list_run(const struct ctl *ctl, struct err *err);
 int people_show_run(const struct ctl *ctl, struct err *err);
+int storage_init_run(const struct ctl *ctl, struct err *err);
 
 extern const struct ctl_command ctl_commands[];
 extern const size_t ctl_commands_count;

@@ -217,13 +217,12 @@ void plugin_unload(struct plugin *plugin) {
 int plugin_connect(const struct plugin *plugin, struct weigate_call *call, struct weigate_handle **ret_handle) {
   struct weigate_handle *handle = NULL;
   int class = plugin_answer(plugin->desc->connect(plugin->store, call, &handle), call);
-  if (class != WEIGATE_OK) return class;
-  if (plugin->desc->setup) class = plugin_answer(plugin->desc->setup(handle, call), call);
-  if (class == WEIGATE_OK)
-    *ret_handle = handle;
-  else
-    plugin->desc->disconnect(handle);
+  if (class == WEIGATE_OK) *ret_handle = handle;
   return class;
+}
+
+int plugin_setup(const struct plugin *plugin, struct weigate_handle *handle, struct weigate_call *call) {
+  return plugin->desc->setup ? plugin_answer(plugin->desc->setup(handle, call), call) : WEIGATE_OK;
 }
 
 void plugin_disconnect(const struct plugin *plugin, struct weigate_handle *handle) {

@@ -116,6 +116,10 @@ static void eight_processes_begin_an_empty_store_at_once(void **state) {
       fprintf(stderr, "%s\n", kit->call.message);
       _exit(4);
     }
+    if (plugin_setup(&kit->plugin, kit->handle, kit_call(kit)) != WEIGATE_OK) {
+      fprintf(stderr, "%s\n", kit->call.message);
+      _exit(6);
+    }
     snprintf(openid, sizeof(openid), "o%u", i);
     struct weigate_person person = kit_person(openid, kit_now_us(), i);
     struct weigate_people batch = {.struct_size = sizeof(batch), .stride = sizeof(person), .count = 1, .items = &person};

@@ -127,6 +127,7 @@ static void erasing_nobody_or_twice_is_fine(void **state) {
 static void nothing_readable_of_an_erased_person_stays_in_the_files(void **state) {
   static const char *const traces[] = {"oCanaryOpenid77", "CanaryNickname77", "CanarySealed77", "uCanaryUnion77"};
   (void)state;
+  if (!kit_has_files()) skip();
   struct weigate_person person = kit_person("oCanaryOpenid77", base_us, 1);
   struct weigate_event event = kit_event("oCanaryOpenid77", base_us, 1);
   person.nickname = kit_text("CanaryNickname77");

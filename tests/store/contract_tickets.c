@@ -170,7 +170,7 @@ static void maintenance_drops_what_is_past_its_time(void **state) {
   struct weigate_ticket ticket = kit_ticket("code", "c1", "CanaryTicket77");
   ticket.expires_at_us = kit_now_us() + 1000000;
   put(&ticket);
-  assert_true(kit_files_hold(kit, "CanaryTicket77"));
+  if (kit_has_files()) assert_true(kit_files_hold(kit, "CanaryTicket77"));
   clock_advance_ms(2000);
   assert_int_equal(kit->plugin.desc->maintain(kit->handle, kit_call(kit), WEIGATE_MAINTAIN_EXPIRE | WEIGATE_MAINTAIN_COMPACT),
                    WEIGATE_OK);

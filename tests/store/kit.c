@@ -5,9 +5,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -16,17 +18,41 @@
 
 /* --- a plugin in a directory --- */
 
-/* Replaces @DIR@ and cuts "a=b;c=d" into options. */
+bool kit_has_files(void) {
+  return getenv("WEIGATE_PLUGIN_FRESH") == NULL;
+}
+
+static const char *kit_name(const struct kit *kit) {
+  return strrchr(kit->directory, '/') + 1;
+}
+
+/* Lets the program of WEIGATE_PLUGIN_FRESH make or drop the store of that name. */
+static int ask_for_store(const char *what, const struct kit *kit) {
+  char name[sizeof(kit->directory)], word[16];
+  char *const argv[] = {getenv("WEIGATE_PLUGIN_FRESH"), word, name, NULL};
+  pid_t pid;
+  int status = 0;
+  if (kit_has_files()) return 0;
+  snprintf(name, sizeof(name), "%s", kit_name(kit));
+  snprintf(word, sizeof(word), "%s", what);
+  if (posix_spawn(&pid, argv[0], NULL, NULL, argv, environ) != 0 || waitpid(pid, &status, 0) != pid) return -1;
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -1;
+}
+
+/* Replaces @DIR@ and @NAME@ and cuts "a=b;c=d" into options. */
 static void read_options(struct kit *kit, const char *text) {
   struct buf out;
   buf_init(&out, sizeof(kit->option_text) - 1);
   for (const char *p = text; *p;) {
     bool is_directory = strncmp(p, "@DIR@", 5) == 0;
+    bool is_name = strncmp(p, "@NAME@", 6) == 0;
     if (is_directory)
       buf_add_text(&out, kit->directory);
+    else if (is_name)
+      buf_add_text(&out, kit_name(kit));
     else
       buf_add_char(&out, *p);
-    p += is_directory ? 5 : 1;
+    p += is_directory ? 5 : is_name ? 6 : 1;
   }
   assert_false(out.failed);
   snprintf(kit->option_text, sizeof(kit->option_text), "%s", buf_text(&out));
@@ -55,7 +81,7 @@ int kit_setup_closed(void **state) {
                                            .conf_file = "test.conf"};
   read_options(kit, options ? options : "path=@DIR@/test.db");
   *state = kit;
-  return 0;
+  return ask_for_store("--fresh", kit);
 }
 
 int kit_setup(void **state) {
@@ -68,6 +94,8 @@ void kit_open(struct kit *kit) {
   struct err err = {{0}};
   if (plugin_load(&kit->settings, &kit->plugin, &err) != 0) fail_msg("%s", err.text);
   kit->handle = kit_connect(kit);
+  int class = plugin_setup(&kit->plugin, kit->handle, kit_call(kit));
+  if (class != WEIGATE_OK) fail_msg("setup: %s: %s", plugin_class_name(class), kit->call.message);
 }
 
 void kit_close(struct kit *kit) {
@@ -89,6 +117,7 @@ static void remove_directory(const char *directory) {
 int kit_teardown(void **state) {
   struct kit *kit = *state;
   kit_close(kit);
+  ask_for_store("--drop", kit);
   remove_directory(kit->directory);
   free(kit);
   return 0;

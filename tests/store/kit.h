@@ -3,7 +3,9 @@
  *
  *   WEIGATE_PLUGIN=/path/to/x.so WEIGATE_PLUGIN_OPTIONS="path=@DIR@/x.db" tests/store/contract_people
  *
- * runs any of them against any plugin; without the variables it is the file plugin of this build. */
+ * runs any of them against any plugin; without the variables it is the file plugin of this build. WEIGATE_PLUGIN_FRESH names a
+ * program that makes (--fresh NAME) and drops (--drop NAME) each test's store where that does not lie in the directory; @NAME@ in
+ * the options is that name. */
 #ifndef WEIGATE_TESTS_STORE_KIT_H
 #define WEIGATE_TESTS_STORE_KIT_H
 
@@ -49,6 +51,8 @@ struct weigate_handle *kit_connect(struct kit *kit);
 struct weigate_call *kit_call(struct kit *kit);
 /* The store's own files, as one buffer to search in. */
 void kit_read_files(const struct kit *kit, struct buf *ret_bytes);
+/* False for a store on a server. */
+bool kit_has_files(void);
 bool kit_files_hold(const struct kit *kit, const char *text);
 
 struct weigate_text kit_text(const char *text);

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * care: health as the server tells it, and the work that the tables need from time to time. Storage threads. */
+#include <stdio.h>
+#include <string.h>
+
+#include "parts.h"
+#include "record.h"
+#include "schema.h"
+
+/* Rows that one transaction of maintenance takes out: some milliseconds. */
+#define EXPIRE_ROWS 1000
+/* Up to here people are counted; beyond, the planner's estimate is good enough. A text, for it is part of the statement. */
+#define COUNT_MAX "10000"
+/* Fewer partitions ahead than this are too few: maintenance makes three. */
+#define PARTITIONS_LEAST 2
+
+static void judge(PGresult *result, struct weigate_health *health) {
+  bool is_read_only = record_number(result, 0, 2);
+  int64_t ahead = record_number(result, 0, 3);
+  health->people_estimate = (uint64_t)record_number(result, 0, 0);
+  health->size_bytes = (uint64_t)record_number(result, 0, 1);
+  health->schema_version = (uint32_t)schema_count;
+  if (is_read_only) {
+    health->state = WEIGATE_STATE_READ_ONLY;
+    snprintf(health->text, sizeof(health->text), "the server takes no writes: it is a standby, or was set read-only");
+  } else if (ahead < PARTITIONS_LEAST) {
+    health->state = WEIGATE_DEGRADED;
+    snprintf(health->text, sizeof(health->text), "only %d months of partitions are ahead; maintenance makes three", (int)ahead);
+  } else {
+    snprintf(health->text, sizeof(health->text), "up");
+  }
+}
+
+int care_health(struct weigate_handle *handle, struct weigate_call *call, struct weigate_health *ret_health) {
+  struct question question = {.sql =
+                                  "SELECT CASE WHEN c.reltuples < " COUNT_MAX
+                                  " THEN (SELECT count(*) FROM (SELECT FROM weigate.profile LIMIT " COUNT_MAX ") f)"
+                                  " ELSE c.reltuples::bigint END, pg_database_size(current_database()),"
+                                  " (current_setting('transaction_read_only') = 'on')::integer,"
+                                  " (SELECT count(*) FROM generate_series(1, 3) n WHERE to_regclass('weigate.login_event_' ||"
+                                  " to_char(now() AT TIME ZONE 'Asia/Shanghai' + n * interval '1 month', 'YYYY_MM')) IS NOT NULL)"
+                                  " FROM pg_class c WHERE c.oid = 'weigate.profile'::regclass",
+                              .doing = "ask for health"};
+  PGresult *result = NULL;
+  int class = handle_enter(handle, call);
+  if (class == WEIGATE_OK) class = handle_ask(handle, call, &question, &result);
+  if (class != WEIGATE_OK) return class;
+  struct weigate_health health = {.state = WEIGATE_UP};
+  judge(result, &health);
+  PQclear(result);
+  uint32_t size = ret_health->struct_size < sizeof(health) ? ret_health->struct_size : sizeof(health);
+  health.struct_size = ret_health->struct_size;
+  memcpy(ret_health, &health, size);
+  return WEIGATE_OK;
+}
+
+/* Asks for one number. */
+static int work(struct weigate_handle *handle, struct weigate_call *call, struct question *question, int64_t *ret_number) {
+  PGresult *result = NULL;
+  int class = handle_ask(handle, call, question, &result);
+  if (class != WEIGATE_OK) return class;
+  *ret_number = record_number(result, 0, 0);
+  PQclear(result);
+  return WEIGATE_OK;
+}
+
+/* Bite after bite, each its own transaction, as long as there is time and something to take out. */
+static int expire(struct weigate_handle *handle, struct weigate_call *call) {
+  char now[NUMBER_ROOM], most[NUMBER_ROOM], lock[NUMBER_ROOM];
+  int64_t count = EXPIRE_ROWS;
+  int class = WEIGATE_OK;
+  while (class == WEIGATE_OK && count == EXPIRE_ROWS && handle_ms_left(handle) > 0) {
+    struct question question = {.sql = "SELECT weigate.expire($1::bigint, $2::integer, $3::integer)",
+                                .doing = "drop what is past its time",
+                                .values = {handle_number(handle->now_us, now), handle_number(EXPIRE_ROWS, most),
+                                           handle_number((int64_t)handle_ms_left(handle), lock)},
+                                .count = 3};
+    class = work(handle, call, &question, &count);
+  }
+  return class;
+}
+
+int care_maintain(struct weigate_handle *handle, struct weigate_call *call, uint32_t what) {
+  struct question ahead = {.sql = "SELECT weigate.partitions_ahead()", .doing = "make partitions"};
+  int64_t made;
+  int class = handle_enter(handle, call);
+  if (class != WEIGATE_OK) return class;
+  if (what & ~(WEIGATE_MAINTAIN_EXPIRE | WEIGATE_MAINTAIN_COMPACT)) return handle_invalid(call, "maintain: unknown work");
+  if (what & WEIGATE_MAINTAIN_EXPIRE) class = expire(handle, call);
+  if (class == WEIGATE_OK && what & WEIGATE_MAINTAIN_COMPACT) class = work(handle, call, &ahead, &made);
+  return class;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * handle: one connection of one storage thread: its deadline, what is asked over it, and what a failure means. */
+#ifndef WEIGATE_POSTGRES_HANDLE_H
+#define WEIGATE_POSTGRES_HANDLE_H
+
+#include <libpq-fe.h>
+#include <stdbool.h>
+#include <weigate/storage.h>
+
+#include "text.h"
+
+/* Read-only after open. */
+struct weigate_store {
+  struct weigate_host host;
+  char *dsn;
+};
+
+struct weigate_handle {
+  struct weigate_store *store;
+  PGconn *conn;         /* NULL: to be made by the next call */
+  uint64_t deadline_ms; /* of the call in progress, by host.mono_ms */
+  int64_t now_us;       /* taken once per call */
+  bool is_schema_good;  /* looked at over this connection */
+  bool is_partition_missing;
+  struct text people, events, tickets; /* parameters in the making */
+};
+
+/* Longest list of parameters. */
+#define QUESTION_VALUES 12
+
+/* One statement, one round trip, one transaction. */
+struct question {
+  const char *sql;
+  const char *doing; /* "could not <doing>: …" */
+  const char *values[QUESTION_VALUES];
+  int count;
+  bool is_write; /* lost after it was sent: the outcome is unknown */
+};
+
+/* Begins a call: takes its deadline, clears its error. WEIGATE_OK, or WEIGATE_TIMEOUT if there is no time at all. */
+int handle_enter(struct weigate_handle *handle, struct weigate_call *call);
+/* Makes the connection if there is none, or none any more. WEIGATE_OK or a class. */
+int handle_reach(struct weigate_handle *handle, struct weigate_call *call);
+/* Reaches the server, makes sure of the schema, asks. WEIGATE_OK, and the caller clears *ret_result; or a class. */
+int handle_ask(struct weigate_handle *handle, struct weigate_call *call, const struct question *question, PGresult **ret_result);
+/* The same without looking at the schema; several statements in one text may return no rows. */
+int handle_ask_raw(struct weigate_handle *handle, struct weigate_call *call, const struct question *question,
+                   PGresult **ret_result);
+/* Ends the connection; the next call makes a new one. */
+void handle_drop(struct weigate_handle *handle);
+
+uint64_t handle_ms_left(const struct weigate_handle *handle);
+/* The host broke the header's rules. */
+int handle_invalid(struct weigate_call *call, const char *sentence);
+int handle_no_memory(struct weigate_call *call);
+/* Spells a number as a parameter; `room` is the caller's. */
+#define NUMBER_ROOM 24
+const char *handle_number(int64_t number, char room[NUMBER_ROOM]);
+
+/* The plugin's calls of the same names. */
+int handle_connect(struct weigate_store *store, struct weigate_call *call, struct weigate_handle **ret_handle);
+void handle_disconnect(struct weigate_handle *handle);
+
+#endif
