@@ -176,6 +176,7 @@ struct weigate_stamp kit_stamp(int64_t at_us, unsigned number) {
 
 struct weigate_person kit_person(const char *openid, int64_t at_us, unsigned number) {
   struct weigate_stamp stamp = kit_stamp(at_us, number);
+  int64_t issued_us = at_us < INT64_MAX / 2 ? at_us : INT64_MAX / 2; /* so that the sums below stay numbers */
   return (struct weigate_person){
       .struct_size = sizeof(struct weigate_person),
       .has = WEIGATE_PERSON_PROFILE | WEIGATE_PERSON_SCOPE | WEIGATE_PERSON_UNIONID | WEIGATE_PERSON_SEX | WEIGATE_PERSON_REGION |
@@ -202,8 +203,8 @@ struct weigate_person kit_person(const char *openid, int64_t at_us, unsigned num
       .country = kit_text("中国"),
       .token_stamp = stamp,
       .token_sealed = kit_text("sealed-bytes"),
-      .token_access_expires_us = at_us + INT64_C(7200000000),
-      .token_refresh_expires_us = at_us + INT64_C(2592000000000),
+      .token_access_expires_us = issued_us + INT64_C(7200000000),
+      .token_refresh_expires_us = issued_us + INT64_C(2592000000000),
   };
 }
 

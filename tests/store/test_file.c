@@ -363,6 +363,9 @@ static int stay_inside(void *context, size_t index, const struct weigate_ticket 
 static void a_killed_writer_passes_its_place_on(void **state) {
   char byte;
   (void)state;
+#ifdef __SANITIZE_THREAD__
+  skip(); /* GCC 12's knows no timed lock that finds its owner dead, and takes the later unlock for a wrong one */
+#endif
   assert_int_equal(pipe(told), 0);
   pid_t child = fork();
   if (child == 0) {
