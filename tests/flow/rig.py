@@ -128,14 +128,19 @@ class Programs:
         self.directory = directory
         directory.mkdir()
         directory.chmod(0o755)
-        for name, found in (('weigate', BUILD / 'weigate'), ('weigatectl', BUILD / 'weigatectl'), ('file.so', self.plugin('file'))):
+        for name, found in (('weigate', BUILD / 'weigate'), ('weigatectl', BUILD / 'weigatectl'), ('file.so', self.plugin('file')), ('postgres.so', self.plugin('postgres'))):
+            if found is None:
+                continue
             shutil.copy(found, directory / name)
             (directory / name).chmod(0o755)
-        self.weigate, self.weigatectl, self.file_plugin = (directory / name for name in ('weigate', 'weigatectl', 'file.so'))
+        self.weigate, self.weigatectl, self.file_plugin, self.postgres_plugin = (
+            directory / name for name in ('weigate', 'weigatectl', 'file.so', 'postgres.so'))
 
     @staticmethod
     def plugin(name):
-        return next(path for path in BUILD.rglob(f'{name}.so') if path.parent.name == '.libs' and 'installed' not in path.parts)
+        """None where it was not built."""
+        found = (path for path in BUILD.rglob(f'{name}.so') if path.parent.name == '.libs' and 'installed' not in path.parts)
+        return next(found, None)
 
 
 class Instance:

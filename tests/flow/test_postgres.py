@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The service with the postgres plugin: its tables, its servers' bad days, and a pooler in between."""
+import threading
+
+import pytest
+
+import cluster as clusters
+from visitor import Visitor
+from wait import BUILD, eventually
+
+pytestmark = pytest.mark.skipif(clusters.PROGRAMS is None or not list(BUILD.rglob('.libs/postgres.so')), reason='no PostgreSQL server, or no plugin')
+
+
+@pytest.fixture(scope='module')
+def one_cluster(directory):
+    one = clusters.Cluster(directory / 'cluster')
+    yield one
+    one.stop()
+
+
+@pytest.fixture
+def cluster(one_cluster):
+    """With an empty database."""
+    one_cluster.sql('DROP DATABASE IF EXISTS weigate WITH (FORCE)', database='postgres')
+    one_cluster.sql('CREATE DATABASE weigate', database='postgres')
+    return one_cluster
+
+
+@pytest.fixture
+def closed_rig(new_rig, programs, cluster):
+    """Configured and not started; the owner's dsn."""
+    def new(dsn=None, **options):
+        conf = {'storage': {'plugin': programs.postgres_plugin}, 'plugin postgres': {'dsn': dsn or cluster.dsn('weigate')}}
+        rig = new_rig(conf, start=False, **options)
+        rig.first.write_conf()
+        return rig
+    return new
+
+
+@pytest.fixture
+def postgres_rig(closed_rig, cluster):
+    """Tables made by their owner, the service as weigate_app."""
+    def new(dsn=None, **options):
+        rig = closed_rig(**options)
+        rig.ctl('storage', 'init')
+        rig.overrides['plugin postgres']['dsn'] = dsn or cluster.dsn()
+        rig.start()
+        return rig
+    return new
+
+
+def test_a_sign_in_is_in_the_tables_and_counted(postgres_rig, cluster, sandbox):
+    rig = postgres_rig()
+    for _ in range(2):
+        assert Visitor(rig).sign_in('plain').status == 200
+    stored = rig.person(sandbox.openid('plain'))
+    assert stored['profile']['nickname'] == '李平' and stored['login_count'] == 2
+    assert cluster.sql('SELECT nickname, login_count, logins FROM weigate.profile JOIN weigate.profile_activity USING (profile_no) JOIN weigate.user_day USING (profile_no)') == [['李平', '2', '2']]
+
+
+def test_init_twice_is_fine_and_says_so(closed_rig, cluster):
+    rig = closed_rig()
+    for _ in range(2):
+        assert 'the store is ready, schema version 2' in rig.ctl('storage', 'init').stdout
+    assert cluster.sql('SELECT version FROM weigate.schema_migration ORDER BY 1') == [['1'], ['2']]
+
+
+def test_the_service_role_cannot_change_tables(postgres_rig, cluster):
+    postgres_rig()
+    assert cluster.sql("SELECT has_schema_privilege('weigate_app', 'weigate', 'CREATE'), has_table_privilege('weigate_app', 'weigate.schema_migration', 'UPDATE')") == [['f', 'f']]
+
+
+def test_every_table_and_column_has_a_comment(closed_rig, cluster):
+    closed_rig().ctl('storage', 'init')
+    bare = cluster.sql("SELECT c.relname, a.attname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid AND NOT a.attisdropped "
+                       "AND (a.attnum = 0 OR a.attnum > 0) WHERE n.nspname LIKE 'weigate%' AND c.relkind IN ('r', 'p') AND NOT c.relispartition "
+                       "AND (col_description(c.oid, a.attnum) IS NULL OR obj_description(c.oid) IS NULL)")
+    assert bare == []
+
+
+@pytest.mark.parametrize('spoil,sentence', [
+    ('DROP SCHEMA weigate CASCADE', 'run `weigatectl storage init`'),
+    ("INSERT INTO weigate.schema_migration (version, name) VALUES (99, 'later')", 'made by a later weigate'),
+    ('DELETE FROM weigate.schema_migration WHERE version = 2', 'needs 2; run `weigatectl storage init`'),
+])
+def test_a_wrong_schema_is_named_with_what_to_do(closed_rig, cluster, spoil, sentence):
+    rig = closed_rig()
+    rig.ctl('storage', 'init')
+    cluster.sql(spoil)
+    said = rig.ctl('people', 'list', check=False)
+    assert said.returncode != 0 and sentence in said.stderr
+
+
+@pytest.mark.parametrize('more,sentence', [
+    ({'password': 'Canary77Canary77Canary77'}, 'passfile'),
+    ({'dbname': 'nowhere'}, 'create the database'),
+    ({'user': 'nobody_here'}, 'pg_hba.conf'),
+    ({'host': '/nonexistent'}, 'could not connect'),
+    ({'nonsense': '1'}, 'write it as libpq does'),
+])
+def test_a_wrong_dsn_is_named_in_one_sentence(closed_rig, cluster, more, sentence):
+    rig = closed_rig(cluster.dsn(**{'user': 'weigate', **more}))
+    said = rig.ctl('storage', 'init', check=False)
+    assert said.returncode != 0 and sentence in said.stderr and 'Canary77' not in said.stderr, said.stderr
+
+
+def sign_in_many(rig, people, during):
+    """Everybody signs in, one after another, while `during` happens; returns the statuses."""
+    statuses = []
+
+    def work():
+        for who in people:
+            statuses.append(Visitor(rig).sign_in(who).status)
+    thread = threading.Thread(target=work)
+    thread.start()
+    eventually(lambda: len(statuses) >= 3, what='the first sign-ins')
+    during()
+    thread.join()
+    return statuses
+
+
+def logins(cluster):
+    return int(cluster.sql('SELECT coalesce(sum(login_count), 0) FROM weigate.profile_activity')[0][0])
+
+
+def test_killed_backends_lose_and_double_nothing(postgres_rig, cluster, people):
+    rig = postgres_rig()
+    statuses = sign_in_many(rig, people(30), lambda: [cluster.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'weigate_app'") for _ in range(5)])
+    assert statuses == [200] * 30
+    eventually(lambda: logins(cluster) == 30, what='all thirty in the tables')
+    assert cluster.sql('SELECT max(login_count) FROM weigate.profile_activity') == [['1']]
+
+
+def test_a_restarted_server_is_found_again(postgres_rig, cluster, people):
+    rig = postgres_rig()
+    first, second = people(2)
+    assert Visitor(rig).sign_in(first).status == 200
+    cluster.restart('fast')
+    eventually(lambda: Visitor(rig).sign_in(second).status == 200, what='a sign-in after the restart')
+    eventually(lambda: rig.first.is_ready(), what='ready again')
+
+
+def test_a_frozen_server_is_given_up_by_the_clock(closed_rig, cluster):
+    rig = closed_rig()
+    rig.ctl('storage', 'init')
+    cluster.freeze()
+    try:
+        said = rig.ctl('people', 'list', check=False)
+    finally:
+        cluster.thaw()
+    assert said.returncode != 0 and 'did not answer in' in said.stderr
+    assert rig.ctl('people', 'list').returncode == 0
+
+
+@pytest.mark.skipif(clusters.PGBOUNCER is None, reason='no pgbouncer')
+def test_a_pooler_in_transaction_mode_is_no_hindrance(closed_rig, cluster, people):
+    bouncer = clusters.Bouncer(cluster)
+    try:
+        rig = closed_rig(cluster.dsn('weigate', host=bouncer.dir, port=6432))
+        rig.ctl('storage', 'init')
+        rig.overrides['plugin postgres']['dsn'] = cluster.dsn(host=bouncer.dir, port=6432)
+        rig.start()
+        for who in people(20):
+            assert Visitor(rig).sign_in(who).status == 200
+        assert logins(cluster) == 20 and len(rig.people()) == 20
+        rig.stop()
+    finally:
+        bouncer.stop()
+
+
+def test_a_missing_month_is_made_on_the_way(postgres_rig, cluster, person):
+    rig = postgres_rig()
+    for (name,) in cluster.sql("SELECT inhrelid::regclass FROM pg_inherits WHERE inhparent = 'weigate.login_event'::regclass"):
+        cluster.sql(f'DROP TABLE {name}')
+    assert Visitor(rig).sign_in(person).status == 200
+    assert logins(cluster) == 1
+    assert cluster.sql("SELECT count(*) FROM pg_inherits WHERE inhparent = 'weigate.login_event'::regclass") == [['1']]
