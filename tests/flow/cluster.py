@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 
+from rig import make_certificate
 from wait import eventually
 
 IS_ROOT = os.geteuid() == 0
@@ -69,9 +70,12 @@ class Cluster:
     def thaw(self):
         self.signal_all(signal.SIGCONT)
 
+    def psql_options(self):
+        return []
+
     def sql(self, query, database='weigate', user='weigate'):
         """Rows of texts."""
-        run = subprocess.run(['psql', '-h', self.dir, '-U', user, '-d', database, '-X', '-A', '-t', '-F', '\t', '-v', 'ON_ERROR_STOP=1', '-c', query],
+        run = subprocess.run(['psql', *self.psql_options(), '-h', self.dir, '-U', user, '-d', database, '-X', '-A', '-t', '-F', '\t', '-v', 'ON_ERROR_STOP=1', '-c', query],
                              check=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
         return [line.split('\t') for line in run.stdout.splitlines()]
 
@@ -98,3 +102,29 @@ class Bouncer:
     def stop(self):
         self.process.terminate()
         self.process.wait()
+
+
+class TlsCluster(Cluster):
+    """The same on a TCP port, with a certificate for localhost; without TLS nobody gets in."""
+
+    def __init__(self, directory, port):
+        self.port = port
+        super().__init__(directory)
+
+    def start(self):
+        if not (self.data / 'server.key').exists():
+            make_certificate(self.data)
+            (self.data / 'key.pem').rename(self.data / 'server.key')
+            shutil.copy(self.data / 'cert.pem', self.data / 'server.crt')
+            shutil.copy(self.data / 'cert.pem', self.dir / 'ca.pem')
+            (self.data / 'server.key').chmod(0o600)
+            (self.dir / 'ca.pem').chmod(0o644)
+            (self.data / 'pg_hba.conf').write_text('local all all trust\nhostssl all all 127.0.0.1/32 trust\n')
+            if IS_ROOT:
+                for name in ('server.key', 'server.crt'):
+                    os.chown(self.data / name, self.identity['user'], self.identity['group'])
+        options = f"-k {self.dir} -h 127.0.0.1 -p {self.port} -F -c ssl=on -c autovacuum=off -c shared_buffers=32MB"
+        self.run('pg_ctl', '-D', self.data, '-w', '-l', self.dir / 'server.log', '-o', options, 'start')
+
+    def psql_options(self):
+        return ['-p', str(self.port)]

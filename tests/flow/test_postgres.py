@@ -5,6 +5,7 @@ import threading
 import pytest
 
 import cluster as clusters
+from rig import free_port, make_certificate
 from visitor import Visitor
 from wait import BUILD, eventually
 
@@ -175,3 +176,28 @@ def test_a_missing_month_is_made_on_the_way(postgres_rig, cluster, person):
     assert Visitor(rig).sign_in(person).status == 200
     assert logins(cluster) == 1
     assert cluster.sql("SELECT count(*) FROM pg_inherits WHERE inhparent = 'weigate.login_event'::regclass") == [['1']]
+
+
+@pytest.fixture(scope='module')
+def tls_cluster(directory):
+    one = clusters.TlsCluster(directory / 'tls-cluster', free_port())
+    yield one
+    one.stop()
+
+
+def test_tls_is_verified_in_full(closed_rig, tls_cluster, directory):
+    """The right authority and name get in; another authority, another name and no TLS at all do not."""
+    def init(**more):
+        return closed_rig(tls_cluster.dsn('weigate', port=tls_cluster.port, **more), environment={'HOME': '/nonexistent'}).ctl('storage', 'init', check=False)
+    (directory / 'stranger').mkdir()
+    make_certificate(directory / 'stranger')
+    (directory / 'stranger').chmod(0o755)
+    right = {'sslmode': 'verify-full', 'sslrootcert': tls_cluster.dir / 'ca.pem', 'hostaddr': '127.0.0.1'}
+    good = init(host='localhost', **right)
+    assert good.returncode == 0, good.stderr
+    stranger = init(host='localhost', **{**right, 'sslrootcert': directory / 'stranger/cert.pem'})
+    assert stranger.returncode != 0 and 'certificate verify failed' in stranger.stderr and '(auth)' in stranger.stderr
+    other_name = init(host='db.example.org', **right)
+    assert other_name.returncode != 0 and 'does not match host name' in other_name.stderr
+    plain = init(host='localhost', **{**right, 'sslmode': 'disable'})
+    assert plain.returncode != 0 and 'pg_hba.conf' in plain.stderr
