@@ -187,6 +187,7 @@ static int keep_secret(const struct setting *setting, const char *path, struct s
 static int read_secret(const struct setting *setting, struct buf *content) {
   SCOPE_FREE char *path = str_dup(setting->text);
   if (!path) return err_set(setting->err, "out of memory");
+  errno = 0; /* a file that is there and refused leaves it alone */
   if (file_read_secret(path, content, setting->err) != 0) {
     bool is_new = setting->option->type == OPTION_KEYS_FILE && access(path, F_OK) != 0 && errno == ENOENT;
     return is_new ? err_set(setting->err, "%s is not there yet; make it with: weigatectl keys new", path) : -1;
