@@ -201,3 +201,19 @@ def test_tls_is_verified_in_full(closed_rig, tls_cluster, directory):
     assert other_name.returncode != 0 and 'does not match host name' in other_name.stderr
     plain = init(host='localhost', **{**right, 'sslmode': 'disable'})
     assert plain.returncode != 0 and 'pg_hba.conf' in plain.stderr
+
+
+def test_cuts_around_the_commit_lose_and_double_nothing(postgres_rig, cluster, people):
+    cutter = clusters.Cutter(cluster)
+    try:
+        rig = postgres_rig(cluster.dsn(host=cutter.dir))
+        for number, who in enumerate(people(40)):
+            cutter.plan = ['after' if number % 2 else 'before']
+            assert Visitor(rig).sign_in(who).status == 200
+        assert cutter.cuts.count('after') >= 15 and cutter.cuts.count('before') >= 15
+        eventually(lambda: logins(cluster) == 40, what='all forty in the tables')
+        assert cluster.sql('SELECT max(login_count), count(*) FROM weigate.profile_activity') == [['1', '40']]
+        assert cluster.sql('SELECT count(*) FROM weigate.login_event WHERE is_login') == [['40']]
+        rig.stop()
+    finally:
+        cutter.stop()
