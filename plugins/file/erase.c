@@ -83,6 +83,7 @@ static int put_tombstone(struct weigate_handle *handle, const uint8_t hash[32], 
                  : is_found  ? WEIGATE_ITEM_UPDATED
                              : WEIGATE_ITEM_NEW;
   if (order <= 0) return SQLITE_OK;
+  handle->tombstones = TOMBSTONES_SOME;
   sqlite3_stmt *put = handle_statement(handle, STATEMENT_TOMBSTONE_PUT);
   if (!put) return SQLITE_ERROR;
   bind_bytes(put, 1, hash, 32);

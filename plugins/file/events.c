@@ -8,11 +8,9 @@
 
 /* The event of somebody who was erased after it stays as a number. */
 static int forget_if_erased(struct weigate_handle *handle, struct weigate_event *event) {
-  uint8_t hash[32];
   bool is_erased = false;
   struct weigate_stamp tombstone = {0};
-  people_hash(handle->store, event->appid, event->openid, hash);
-  int code = people_tombstone(handle, hash, &is_erased, &tombstone);
+  int code = people_tombstone_of(handle, event->appid, event->openid, &is_erased, &tombstone);
   if (code == SQLITE_OK && is_erased && event->event_at_us <= tombstone.at_us) event->openid.size = 0;
   return code;
 }

@@ -216,6 +216,7 @@ int handle_write_begin(struct weigate_handle *handle, struct weigate_call *call,
   if (class != WEIGATE_OK) return class;
   handle_limit_waiting(handle);
   handle->people_added = 0;
+  handle->tombstones = TOMBSTONES_UNKNOWN;
   int code = set_synced(handle, is_durable);
   if (code == SQLITE_OK) code = handle_run(handle_statement(handle, STATEMENT_BEGIN_WRITE));
   if (code == SQLITE_OK) return WEIGATE_OK;

@@ -31,7 +31,8 @@ struct weigate_handle {
   bool is_synced;       /* PRAGMA synchronous is FULL, else NORMAL */
   struct writer_lock *lock;
   bool has_lock;
-  int wal_pages;                   /* after the last commit of this handle */
+  int wal_pages;                                                            /* after the last commit of this handle */
+  enum { TOMBSTONES_UNKNOWN, TOMBSTONES_NONE, TOMBSTONES_SOME } tombstones; /* as far as the transaction in progress has looked */
   int64_t people_added;            /* by the transaction in progress; negative where people went */
   struct stat files[HANDLE_FILES]; /* what stood at the three paths when this connection opened them */
 };

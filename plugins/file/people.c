@@ -210,6 +210,25 @@ int people_complete(struct weigate_handle *handle, uint32_t want, struct weigate
   return code;
 }
 
+/* Most stores hold no tombstone at all: one look per transaction spares a hash and a search per record. */
+static int look_for_any(struct weigate_handle *handle) {
+  sqlite3_stmt *ask = handle_statement(handle, STATEMENT_TOMBSTONE_ANY);
+  int code = ask ? sqlite3_step(ask) : SQLITE_ERROR;
+  if (code == SQLITE_ROW) handle->tombstones = sqlite3_column_int(ask, 0) ? TOMBSTONES_SOME : TOMBSTONES_NONE;
+  sqlite3_reset(ask);
+  return code == SQLITE_ROW ? SQLITE_OK : code;
+}
+
+int people_tombstone_of(struct weigate_handle *handle, struct weigate_text appid, struct weigate_text openid, bool *ret_is_found,
+                        struct weigate_stamp *ret_stamp) {
+  uint8_t hash[32];
+  int code = handle->tombstones == TOMBSTONES_UNKNOWN ? look_for_any(handle) : SQLITE_OK;
+  *ret_is_found = false;
+  if (code != SQLITE_OK || handle->tombstones == TOMBSTONES_NONE) return code;
+  people_hash(handle->store, appid, openid, hash);
+  return people_tombstone(handle, hash, ret_is_found, ret_stamp);
+}
+
 int people_tombstone(struct weigate_handle *handle, const uint8_t hash[32], bool *ret_is_found, struct weigate_stamp *ret_stamp) {
   sqlite3_stmt *get = handle_statement(handle, STATEMENT_TOMBSTONE_GET);
   if (!get) return SQLITE_ERROR;
@@ -252,13 +271,11 @@ static int merge_with_row(struct weigate_handle *handle, sqlite3_stmt *row, cons
 
 int people_merge_one(struct weigate_handle *handle, const struct weigate_person *write, enum weigate_item *ret_outcome) {
   struct weigate_person fresh = *write;
-  uint8_t hash[32];
   bool is_erased = false;
   struct weigate_stamp tombstone = {0};
   merge_drop_unknown(&fresh);
   fresh.has &= ~WEIGATE_PERSON_COUNTS;
-  people_hash(handle->store, fresh.appid, fresh.openid, hash);
-  int code = people_tombstone(handle, hash, &is_erased, &tombstone);
+  int code = people_tombstone_of(handle, fresh.appid, fresh.openid, &is_erased, &tombstone);
   if (code != SQLITE_OK) return code;
   if (is_erased && !merge_erase(&fresh, &tombstone)) {
     *ret_outcome = WEIGATE_ITEM_ERASED;

@@ -10,6 +10,10 @@ void people_hash(const struct weigate_store *store, struct weigate_text appid, s
 /* The tombstone under a hash. An SQLite code. */
 int people_tombstone(struct weigate_handle *handle, const uint8_t hash[32], bool *ret_is_found, struct weigate_stamp *ret_stamp);
 
+/* The tombstone of a key, inside a write transaction. An SQLite code. */
+int people_tombstone_of(struct weigate_handle *handle, struct weigate_text appid, struct weigate_text openid, bool *ret_is_found,
+                        struct weigate_stamp *ret_stamp);
+
 /* Merges a checked write inside a write transaction. An SQLite code. */
 int people_merge_one(struct weigate_handle *handle, const struct weigate_person *write, enum weigate_item *ret_outcome);
 /* Writes a whole record in the place of the one that is there. An SQLite code. */

@@ -55,6 +55,7 @@ static const char *const texts[STATEMENT_COUNT] = {
     [STATEMENT_TOKEN_EXPIRE] = "UPDATE token SET sealed = x'' WHERE (appid, openid) IN (SELECT appid, openid FROM token"
                                " WHERE refresh_expires_us > 0 AND refresh_expires_us <= ?1 AND sealed <> x'' LIMIT ?2)",
 
+    [STATEMENT_TOMBSTONE_ANY] = "SELECT EXISTS (SELECT 1 FROM tombstone)",
     [STATEMENT_TOMBSTONE_GET] = "SELECT at_us, write FROM tombstone WHERE hash = ?1",
     [STATEMENT_TOMBSTONE_PUT] = "INSERT INTO tombstone (hash, at_us, write, changed_us) VALUES (?1, ?2, ?3, ?4)"
                                 " ON CONFLICT (hash) DO UPDATE SET at_us = ?2, write = ?3, changed_us = ?4",
