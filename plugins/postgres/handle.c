@@ -86,6 +86,16 @@ static int fail_slow_connection(struct weigate_handle *handle, struct weigate_ca
   return WEIGATE_TIMEOUT;
 }
 
+/* Nicknames hold every character there is; a database that cannot is better found before the first emoji. */
+static int check_encoding(struct weigate_handle *handle, struct weigate_call *call) {
+  const char *encoding = PQparameterStatus(handle->conn, "server_encoding");
+  if (!encoding || strcmp(encoding, "UTF8") == 0) return WEIGATE_OK;
+  snprintf(call->message, sizeof(call->message),
+           "the database has the encoding %.30s; make one with UTF8: createdb -E UTF8 -T template0", encoding);
+  handle_drop(handle);
+  return WEIGATE_CONFIG;
+}
+
 static int make_connection(struct weigate_handle *handle, struct weigate_call *call) {
   handle->conn = start_connection(handle->store->dsn);
   if (!handle->conn) return handle_no_memory(call);
@@ -96,7 +106,7 @@ static int make_connection(struct weigate_handle *handle, struct weigate_call *c
     if (!wait_for(handle, state == PGRES_POLLING_READING ? POLLIN : POLLOUT)) return fail_slow_connection(handle, call);
     state = PQconnectPoll(handle->conn);
   }
-  if (state == PGRES_POLLING_OK && PQsetnonblocking(handle->conn, 1) == 0) return WEIGATE_OK;
+  if (state == PGRES_POLLING_OK && PQsetnonblocking(handle->conn, 1) == 0) return check_encoding(handle, call);
   int class = fault_connection(handle->conn, call);
   handle_drop(handle);
   return class;

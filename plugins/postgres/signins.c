@@ -11,6 +11,14 @@
 /* All months of a batch are made at once; a second time, should maintenance drop one in between. */
 #define PARTITION_TRIES 2
 
+/* Days around 1970 that a date of the server can hold, with room to spare: some 2,700 years. One odd day must not spoil its
+ * batch. */
+#define DAY_MAX 1000000
+
+static const char *check_day(const struct weigate_event *event) {
+  return event->event_day < -DAY_MAX || event->event_day > DAY_MAX ? "event_day" : NULL;
+}
+
 static const char *check_item(const struct weigate_signin *item, struct weigate_person *person, struct weigate_event *event,
                               struct weigate_ticket *ticket, int64_t now_us) {
   const char *bad = NULL;
@@ -21,6 +29,7 @@ static const char *check_item(const struct weigate_signin *item, struct weigate_
   if (!bad && item->event) {
     *event = check_copy_event(item->event);
     bad = check_event(event, now_us);
+    if (!bad) bad = check_day(event);
   }
   if (!bad && item->ticket) {
     *ticket = check_copy_ticket(item->ticket);

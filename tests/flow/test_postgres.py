@@ -92,6 +92,13 @@ def test_a_wrong_schema_is_named_with_what_to_do(closed_rig, cluster, spoil, sen
     assert said.returncode != 0 and sentence in said.stderr
 
 
+def test_a_database_that_cannot_hold_every_name_is_refused(closed_rig, cluster):
+    cluster.sql('DROP DATABASE weigate WITH (FORCE)', database='postgres')
+    cluster.sql("CREATE DATABASE weigate ENCODING LATIN1 LOCALE 'C' TEMPLATE template0", database='postgres')
+    said = closed_rig().ctl('storage', 'init', check=False)
+    assert said.returncode != 0 and 'createdb -E UTF8' in said.stderr
+
+
 @pytest.mark.parametrize('more,sentence', [
     ({'password': 'Canary77Canary77Canary77'}, 'passfile'),
     ({'dbname': 'nowhere'}, 'create the database'),

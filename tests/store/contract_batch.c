@@ -186,6 +186,14 @@ static void only_completed_sign_ins_count(void **state) {
   assert_int_equal(logins_of("o1", NULL), 0);
 }
 
+static void a_day_beyond_all_calendars_spoils_no_other(void **state) {
+  (void)state;
+  events[0].event_day = INT32_MAX;
+  events[1].event_day = INT32_MIN;
+  assert_int_equal(record(3), WEIGATE_OK);
+  assert_int_equal(results[2].outcome, WEIGATE_ITEM_NEW);
+}
+
 /* check 45 */
 static void a_snapshot_visitor_is_nobody(void **state) {
   (void)state;
@@ -239,6 +247,7 @@ int main(void) {
       TEST(an_event_counts_once),
       TEST(events_out_of_order_give_the_same_totals),
       TEST(the_day_is_the_hosts_word),
+      TEST(a_day_beyond_all_calendars_spoils_no_other),
       TEST(only_completed_sign_ins_count),
       TEST(a_snapshot_visitor_is_nobody),
       TEST(a_sign_in_without_openid_is_refused),
