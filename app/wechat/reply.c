@@ -65,20 +65,25 @@ static const char *read_token(const cJSON *object, struct wechat_token *token) {
   return NULL;
 }
 
-static void parse_token(struct str body, enum wechat_call call, struct wechat_token *ret_token,
-                        struct wechat_answer *ret_answer) {
-  cJSON *object = answer_open(body, call, ret_answer);
-  if (!object) return;
+/* Not inlined: its 2.6 KiB would stand under the JSON parser, on the stack of every sign-in. */
+static __attribute__((noinline)) const char *take_token(const cJSON *object, enum wechat_call call,
+                                                        struct wechat_token *ret_token) {
   struct wechat_token token = {0};
   const char *wrong = read_token(object, &token);
   if (!wrong && call == WECHAT_CALL_TOKEN) {
     token.is_snapshot = read_is_snapshot(object);
     if (answer_read_unionid(object, token.unionid) != 0) wrong = "unionid is malformed";
   }
-  if (wrong)
-    answer_refuse(ret_answer, wrong);
-  else
-    *ret_token = token;
+  if (!wrong) *ret_token = token;
+  return wrong;
+}
+
+static void parse_token(struct str body, enum wechat_call call, struct wechat_token *ret_token,
+                        struct wechat_answer *ret_answer) {
+  cJSON *object = answer_open(body, call, ret_answer);
+  if (!object) return;
+  const char *wrong = take_token(object, call, ret_token);
+  if (wrong) answer_refuse(ret_answer, wrong);
   json_free(object);
 }
 
