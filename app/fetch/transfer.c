@@ -13,7 +13,7 @@
 #include "fetch/tls.h"
 
 /* A usual answer of WeChat's, head and all, fits in one read; curl allocates this per call in flight. */
-#define RECEIVE_BUFFER_BYTES 4096L
+#define RECEIVE_BUFFER_BYTES 2048L
 /* Smaller than the 60 s after which busy servers drop an idle connection; a connection that is reused just then costs a repeat.
  */
 #define IDLE_CONNECTION_MAX_S 30L
