@@ -20,6 +20,8 @@ static inline uint32_t bytes_get_u32(const uint8_t *from) {
   return (uint32_t)from[0] << 24 | (uint32_t)from[1] << 16 | (uint32_t)from[2] << 8 | from[3];
 }
 
-static inline uint64_t bytes_get_u64(const uint8_t *from) { return (uint64_t)bytes_get_u32(from) << 32 | bytes_get_u32(from + 4); }
+static inline uint64_t bytes_get_u64(const uint8_t *from) {
+  return (uint64_t)bytes_get_u32(from) << 32 | bytes_get_u32(from + 4);
+}
 
 #endif

@@ -32,8 +32,8 @@ void coro_suspend_wait(void);
 /* Lets a suspended coroutine go on, now, on this stack's top; returns when it suspends again or ends. Loop's thread, outside
  * coroutines. */
 void coro_resume(struct coro *coro);
-/* Lets a suspended coroutine go on in its loop's next round: for work that ends on another thread or inside another coroutine. Once per
- * suspension, and not together with coro_resume(). Any thread. */
+/* Lets a suspended coroutine go on in its loop's next round: for work that ends on another thread or inside another coroutine.
+ * Once per suspension, and not together with coro_resume(). Any thread. */
 void coro_wake(struct coro *coro);
 /* Suspends for that long. Coroutine; may suspend. */
 void coro_pause_wait(uint64_t ms);

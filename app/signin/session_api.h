@@ -16,8 +16,8 @@ void session_verify_wait(struct job *job);
 /* The authorize link as JSON, for an app that receives the code itself. Reactor only. */
 void authorize_run(struct job *job);
 
-/* True if the request comes from our own pages or an allowed origin, as far as the browser tells (Origin, Sec-Fetch-Site, Referer). Any
- * thread. */
+/* True if the request comes from our own pages or an allowed origin, as far as the browser tells (Origin, Sec-Fetch-Site,
+ * Referer). Any thread. */
 bool request_is_same_site(const struct job *job);
 
 #endif

@@ -51,8 +51,8 @@ void plugin_unload(struct plugin *plugin);
 /* Makes a handle for the calling thread. An enum weigate_class; the sentence is in the call. May block for the call's time. Any
  * thread. */
 int plugin_connect(const struct plugin *plugin, struct weigate_call *call, struct weigate_handle **ret_handle);
-/* Creates or upgrades the store's tables, where the plugin has such a call: at an admin's word only, never by a worker, whose role
- * in the database may not do that. Likewise. */
+/* Creates or upgrades the store's tables, where the plugin has such a call: at an admin's word only, never by a worker, whose
+ * role in the database may not do that. Likewise. */
 int plugin_setup(const struct plugin *plugin, struct weigate_handle *handle, struct weigate_call *call);
 void plugin_disconnect(const struct plugin *plugin, struct weigate_handle *handle); /* accepts NULL */
 
