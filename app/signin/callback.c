@@ -69,7 +69,7 @@ static bool end_with_session_wait(struct job *job, const struct state *state) {
   struct claim claim;
   struct claim_end end;
   if (job->session_state != SESSION_GOOD) return false;
-  claim_of_state(&claim, job->account, state->nonce);
+  claim_of_state(&claim, job->account, state->made_at_s, state->nonce);
   if (claim_look_wait(&claim, job->store, &end) != CLAIM_SETTLED) return false;
   if (!str_eq_secret(str_make((const char *)job->session.id, SESSION_ID_BYTES),
                      str_make((const char *)end.session.id, SESSION_ID_BYTES)))

@@ -88,10 +88,13 @@ static bool is_settled(const struct claim *claim, const struct store_ticket *fou
   return found->is_found && claim_read(claim, str_make((const char *)found->value, found->value_bytes), ret_end) == 0;
 }
 
-void claim_of_state(struct claim *claim, const struct account *account, const uint8_t nonce[STATE_NONCE_BYTES]) {
+void claim_of_state(struct claim *claim, const struct account *account, uint32_t made_at_s,
+                    const uint8_t nonce[STATE_NONCE_BYTES]) {
   claim->account = account;
   claim->kind = "state";
-  text_hex_encode(claim->key, nonce, STATE_NONCE_BYTES);
+  uint8_t named[4 + STATE_NONCE_BYTES];
+  memcpy(bytes_put_u32(named, made_at_s), nonce, STATE_NONCE_BYTES);
+  text_hex_encode(claim->key, named, sizeof(named));
 }
 
 void claim_of_code(struct claim *claim, const struct account *account, struct str code) {

@@ -7,7 +7,8 @@
 #include "signin/job.h"
 #include "signin/session.h"
 
-/* "state" tickets are named after the state's nonce, "code" tickets after the code's fingerprint in hex. */
+/* "state" tickets are named after the state's time and nonce, in this order so that those of one moment lie side by side in the
+ * store; "code" tickets after the code's fingerprint in hex. */
 #define CLAIM_KEY_BYTES 33
 /* version, errcode, sizes of word and session, the outcome's word, session, return address */
 #define CLAIM_PLAIN_MAX (1 + 4 + 1 + 2 + WEIGATE_WORD_MAX + SESSION_PACKED_MAX + URL_NEXT_MAX_BYTES)
@@ -31,7 +32,8 @@ struct claim_end {
   char next[URL_NEXT_MAX_BYTES + 1];
 };
 
-void claim_of_state(struct claim *claim, const struct account *account, const uint8_t nonce[STATE_NONCE_BYTES]);
+void claim_of_state(struct claim *claim, const struct account *account, uint32_t made_at_s,
+                    const uint8_t nonce[STATE_NONCE_BYTES]);
 void claim_of_code(struct claim *claim, const struct account *account, struct str code);
 
 /* Claims it. SETTLED: somebody was first and *ret_end says how it ended; waits for that up to patience_ms, then ABANDONED (its

@@ -138,7 +138,7 @@ static bool claim_signin_wait(struct step *s, enum outcome *ret_outcome) {
   uint64_t patience_ms = UPSTREAM_CALLS_MAX * s->account->settings->request_timeout_ms + CLAIM_PATIENCE_EXTRA_MS;
   s->c->stage = "claim";
   if (s->c->attempt)
-    claim_of_state(&s->claim, s->account, s->c->attempt->nonce);
+    claim_of_state(&s->claim, s->account, s->c->attempt->made_at_s, s->c->attempt->nonce);
   else
     claim_of_code(&s->claim, s->account, s->c->code);
 

@@ -47,7 +47,7 @@ static void an_end_is_read_as_it_was_written(void **unused) { /* S08 C04 */
   struct claim claim;
   struct weigate_ticket ticket;
   struct claim_end end = signed_in(), read;
-  claim_of_state(&claim, &here.account, nonce);
+  claim_of_state(&claim, &here.account, 1790000000, nonce);
   assert_int_equal(claim_read(&claim, settle(&claim, &end, &ticket), &read), 0);
   assert_int_equal(read.outcome, OUTCOME_SIGNED_IN);
   assert_string_equal(read.session.openid, "oABC");
@@ -92,7 +92,7 @@ static void a_claim_without_an_end_is_not_read(void **unused) { /* C13 */
   struct claim claim;
   struct weigate_ticket ticket;
   struct claim_end read;
-  claim_of_state(&claim, &here.account, nonce);
+  claim_of_state(&claim, &here.account, 1790000000, nonce);
   assert_int_equal(claim_read(&claim, settle(&claim, NULL, &ticket), &read), -1);
 }
 
@@ -100,8 +100,8 @@ static void two_claims_of_one_state_are_not_equal(void **unused) { /* C04: the s
   (void)unused;
   struct claim first, second;
   struct weigate_ticket a, b;
-  claim_of_state(&first, &here.account, nonce);
-  claim_of_state(&second, &here.account, nonce);
+  claim_of_state(&first, &here.account, 1790000000, nonce);
+  claim_of_state(&second, &here.account, 1790000000, nonce);
   settle(&first, NULL, &a);
   settle(&second, NULL, &b);
   assert_int_equal(a.key.size, b.key.size);
@@ -114,7 +114,7 @@ static void it_lives_as_long_as_its_state_may_come_again(void **unused) {
   (void)unused;
   struct claim claim;
   struct weigate_ticket ticket;
-  claim_of_state(&claim, &here.account, nonce);
+  claim_of_state(&claim, &here.account, 1790000000, nonce);
   settle(&claim, NULL, &ticket);
   assert_true(ticket.expires_at_us >= (NOW_S + STATE_LIFETIME_S + STATE_SKEW_S) * INT64_C(1000000));
 }
@@ -138,9 +138,9 @@ static void what_was_sealed_for_another_key_account_or_kind_is_not_read(void **u
   struct claim_end end = signed_in(), read;
   const uint8_t other_nonce[STATE_NONCE_BYTES] = {9};
   site_open(&there, &(struct site_options){.prefix = "/shop"});
-  claim_of_state(&mine, &here.account, nonce);
-  claim_of_state(&others[0], &here.account, other_nonce);
-  claim_of_state(&others[1], &there.account, nonce);
+  claim_of_state(&mine, &here.account, 1790000000, nonce);
+  claim_of_state(&others[0], &here.account, 1790000000, other_nonce);
+  claim_of_state(&others[1], &there.account, 1790000000, nonce);
   others[2] = mine;
   others[2].kind = "code";
   struct str value = settle(&mine, &end, &ticket);
@@ -154,7 +154,7 @@ static void a_damaged_value_is_not_read(void **unused) {
   struct claim claim;
   struct weigate_ticket ticket;
   struct claim_end end = signed_in(), read;
-  claim_of_state(&claim, &here.account, nonce);
+  claim_of_state(&claim, &here.account, 1790000000, nonce);
   settle(&claim, &end, &ticket);
   for (size_t i = 0; i < ticket.value.size; i++) {
     claim.value[i] ^= 1;
@@ -168,7 +168,7 @@ static void without_random_bytes_nothing_is_claimed(void **unused) { /* S22 */
   (void)unused;
   struct claim claim;
   struct weigate_ticket ticket;
-  claim_of_state(&claim, &here.account, nonce);
+  claim_of_state(&claim, &here.account, 1790000000, nonce);
   random_fail_next(-1);
   assert_int_equal(claim_settle(&claim, NULL, &ticket), -1);
 }
