@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "check.h"
-#include "merge.h"
+#include "../common/check.h"
+#include "../common/merge.h"
 #include "parts.h"
 #include "people.h"
 

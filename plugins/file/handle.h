@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <weigate/storage.h>
 
-#include "lock.h"
+#include "../common/lock.h"
 #include "statements.h"
 
 /* The database, its write-ahead log and the log's index (-shm). */

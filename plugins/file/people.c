@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "check.h"
-#include "merge.h"
+#include "../common/check.h"
+#include "../common/merge.h"
 
 #define WANT_ALL (WEIGATE_WANT_TOKEN | WEIGATE_WANT_COUNTS | WEIGATE_WANT_ERASED)
 

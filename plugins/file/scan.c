@@ -3,96 +3,16 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "check.h"
+#include "../common/check.h"
+#include "../common/cursor.h"
 #include "events.h"
 #include "parts.h"
 #include "people.h"
 
-#define WANT_ALL (WEIGATE_WANT_TOKEN | WEIGATE_WANT_COUNTS | WEIGATE_WANT_ERASED)
-
-/* A cursor is one letter for the table, the last key in hex, and four bytes of digest over both in hex. The longest key is a
- * person's. */
-#define KEY_MAX     (WEIGATE_APPID_MAX + 1 + WEIGATE_OPENID_MAX)
-#define CHECK_BYTES 4
-_Static_assert(1 + 2 * (KEY_MAX + CHECK_BYTES) <= WEIGATE_CURSOR_MAX, "the longest cursor fits");
-
 enum table { TABLE_PEOPLE = 'p', TABLE_TOMBSTONES = 't', TABLE_EVENTS = 'e' };
 
-/* Where a page begins: behind this key of this table. */
-struct place {
-  enum table table;
-  uint8_t key[KEY_MAX];
-  size_t key_size;
-};
-
-static void make_check(const struct weigate_store *store, const struct place *place, uint8_t ret_check[CHECK_BYTES]) {
-  uint8_t bytes[1 + KEY_MAX], hash[32];
-  bytes[0] = (uint8_t)place->table;
-  memcpy(bytes + 1, place->key, place->key_size);
-  store->host.digest(bytes, 1 + place->key_size, hash);
-  memcpy(ret_check, hash, CHECK_BYTES);
-}
-
-static char *write_hex(char *to, const uint8_t *bytes, size_t count) {
-  static const char digits[] = "0123456789abcdef";
-  for (size_t i = 0; i < count; i++) {
-    *to++ = digits[bytes[i] >> 4];
-    *to++ = digits[bytes[i] & 15];
-  }
-  return to;
-}
-
-static int hex_value(char c) {
-  return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static bool read_hex(uint8_t *to, const char *from, size_t count) {
-  for (size_t i = 0; i < count; i++) {
-    int high = hex_value(from[2 * i]), low = hex_value(from[2 * i + 1]);
-    if (high < 0 || low < 0) return false;
-    to[i] = (uint8_t)(high << 4 | low);
-  }
-  return true;
-}
-
-static void write_cursor(const struct weigate_store *store, const struct place *place, struct weigate_scan *scan) {
-  uint8_t check[CHECK_BYTES];
-  make_check(store, place, check);
-  scan->cursor[0] = (char)place->table;
-  char *end = write_hex(scan->cursor + 1, place->key, place->key_size);
-  end = write_hex(end, check, sizeof(check));
-  scan->cursor_size = (uint32_t)(end - scan->cursor);
-}
-
-/* False for anything that write_cursor() did not make. */
-static bool read_cursor(const struct weigate_store *store, const struct weigate_scan *scan, struct place *ret_place) {
-  uint8_t check[CHECK_BYTES], right[CHECK_BYTES];
-  size_t size = scan->cursor_size;
-  if (size > sizeof(scan->cursor) || size < 1 + 2 * CHECK_BYTES || (size - 1) % 2) return false;
-  ret_place->table = (enum table)scan->cursor[0];
-  ret_place->key_size = (size - 1) / 2 - CHECK_BYTES;
-  if (ret_place->key_size > KEY_MAX || !read_hex(ret_place->key, scan->cursor + 1, ret_place->key_size)) return false;
-  if (!read_hex(check, scan->cursor + 1 + 2 * ret_place->key_size, CHECK_BYTES)) return false;
-  make_check(store, ret_place, right);
-  return memcmp(check, right, CHECK_BYTES) == 0;
-}
-
-static void set_place(struct place *place, enum table table, const void *bytes, size_t size) {
-  place->table = table;
-  place->key_size = size;
-  memcpy(place->key, bytes, size);
-}
-
-static void set_person_place(struct place *place, struct weigate_text appid, struct weigate_text openid) {
-  char key[KEY_MAX];
-  memcpy(key, appid.bytes, appid.size);
-  key[appid.size] = '\0';
-  memcpy(key + appid.size + 1, openid.bytes, openid.size);
-  set_place(place, TABLE_PEOPLE, key, appid.size + 1 + openid.size);
-}
-
 /* Splits a person's place into appid and openid; false if it holds no separator. */
-static bool split_place(const struct place *place, struct weigate_text *ret_appid, struct weigate_text *ret_openid) {
+static bool split_place(const struct cursor *place, struct weigate_text *ret_appid, struct weigate_text *ret_openid) {
   const uint8_t *nul = memchr(place->key, 0, place->key_size);
   if (!nul) return false;
   size_t appid_size = (size_t)(nul - place->key);
@@ -101,22 +21,13 @@ static bool split_place(const struct place *place, struct weigate_text *ret_appi
   return true;
 }
 
-static const char *check_scan(const struct weigate_scan *scan) {
-  if (scan->struct_size < sizeof(*scan)) return "scan: struct_size";
-  if (scan->want & ~WANT_ALL) return "scan: unknown bits in want";
-  if (scan->limit == 0 || scan->limit > WEIGATE_BATCH_MAX) return "scan: limit";
-  if (scan->appid.size > WEIGATE_APPID_MAX || scan->openid.size > WEIGATE_OPENID_MAX || scan->unionid.size > WEIGATE_UNIONID_MAX)
-    return "scan: a filter is longer than any key";
-  return NULL;
-}
-
 /* --- people --- */
 
 /* A page in the making. */
 struct page {
   struct weigate_handle *handle;
   struct weigate_scan *scan;
-  struct place place;
+  struct cursor place;
   size_t count; /* records given out */
   bool is_enough;
   weigate_person_sink sink;
@@ -150,7 +61,7 @@ static int give_person(struct page *page, sqlite3_stmt *row) {
   people_from_row(row, &person);
   int code = people_complete(page->handle, page->scan->want, &person);
   if (code != SQLITE_OK) return code;
-  set_person_place(&page->place, person.appid, person.openid);
+  cursor_set_person(&page->place, TABLE_PEOPLE, person.appid, person.openid);
   page->is_enough = page->sink(page->context, page->count++, &person) != 0;
   return SQLITE_OK;
 }
@@ -164,7 +75,7 @@ static void first_key(const struct weigate_scan *scan, struct weigate_text *ret_
 
 static int give_people(struct page *page) {
   struct weigate_text appid, openid;
-  struct place start = page->place;
+  struct cursor start = page->place;
   first_key(page->scan, &appid, &openid);
   if (start.key_size && !split_place(&start, &appid, &openid)) return SQLITE_MISUSE;
   sqlite3_stmt *rows =
@@ -180,7 +91,7 @@ static int give_people(struct page *page) {
 }
 
 static int give_tombstones(struct page *page) {
-  struct place start = page->place;
+  struct cursor start = page->place;
   sqlite3_stmt *rows = handle_statement(page->handle, STATEMENT_TOMBSTONE_SCAN);
   if (!rows) return SQLITE_ERROR;
   bind_bytes(rows, 1, start.key, start.key_size);
@@ -194,7 +105,7 @@ static int give_tombstones(struct page *page) {
     memcpy(person.erased_hash, hash, sizeof(person.erased_hash));
     person.erased_stamp.at_us = sqlite3_column_int64(rows, 1);
     if (sqlite3_column_bytes(rows, 2) == (int)sizeof(person.erased_stamp.id)) memcpy(person.erased_stamp.id, id, 16);
-    set_place(&page->place, TABLE_TOMBSTONES, person.erased_hash, sizeof(person.erased_hash));
+    cursor_set(&page->place, TABLE_TOMBSTONES, person.erased_hash, sizeof(person.erased_hash));
     page->is_enough = page->sink(page->context, page->count++, &person) != 0;
   }
   sqlite3_reset(rows);
@@ -209,7 +120,7 @@ static int give_page(struct page *page) {
   if (page->place.table == TABLE_PEOPLE) {
     code = give_people(page);
     if (code != SQLITE_OK || page->is_enough || page->count == page->scan->limit) return code;
-    set_place(&page->place, TABLE_TOMBSTONES, "", 0);
+    cursor_set(&page->place, TABLE_TOMBSTONES, "", 0);
   }
   return wants_tombstones ? give_tombstones(page) : code;
 }
@@ -218,10 +129,10 @@ int scan_people(struct weigate_handle *handle, struct weigate_call *call, struct
                 void *context) {
   int class = handle_enter(handle, call);
   if (class != WEIGATE_OK) return class;
-  const char *bad = check_scan(scan);
+  const char *bad = cursor_check_scan(scan);
   if (bad) return handle_invalid(call, bad);
   struct page page = {.handle = handle, .scan = scan, .sink = sink, .context = context, .place = {.table = TABLE_PEOPLE}};
-  if (scan->cursor_size && (!read_cursor(handle->store, scan, &page.place) || page.place.table == TABLE_EVENTS))
+  if (scan->cursor_size && (!cursor_read(&handle->store->host, scan, &page.place) || page.place.table == TABLE_EVENTS))
     return handle_invalid(call, "scan: this is not a cursor of a scan of people");
   class = handle_read_begin(handle, call);
   if (class != WEIGATE_OK) return class;
@@ -230,7 +141,7 @@ int scan_people(struct weigate_handle *handle, struct weigate_call *call, struct
   handle_read_end(handle);
   if (class != WEIGATE_OK) return class;
   scan->cursor_size = 0;
-  if (page.is_enough || page.count == scan->limit) write_cursor(handle->store, &page.place, scan);
+  if (page.is_enough || page.count == scan->limit) cursor_write(&handle->store->host, &page.place, scan);
   return WEIGATE_OK;
 }
 
@@ -239,20 +150,20 @@ int scan_people(struct weigate_handle *handle, struct weigate_call *call, struct
 /* An event's place: its time as eight bytes in network order, then its id. */
 #define EVENT_KEY_BYTES 24
 
-static void set_event_place(struct place *place, const struct weigate_event *event) {
+static void set_event_place(struct cursor *place, const struct weigate_event *event) {
   uint8_t key[EVENT_KEY_BYTES];
   for (int i = 0; i < 8; i++) key[i] = (uint8_t)((uint64_t)event->event_at_us >> (56 - 8 * i));
   memcpy(key + 8, event->event_id, sizeof(event->event_id));
-  set_place(place, TABLE_EVENTS, key, sizeof(key));
+  cursor_set(place, TABLE_EVENTS, key, sizeof(key));
 }
 
-static int64_t place_time(const struct place *place) {
+static int64_t place_time(const struct cursor *place) {
   uint64_t at_us = 0;
   for (int i = 0; i < 8; i++) at_us = at_us << 8 | place->key[i];
   return (int64_t)at_us;
 }
 
-static sqlite3_stmt *bind_events(struct weigate_handle *handle, const struct weigate_scan *scan, const struct place *start) {
+static sqlite3_stmt *bind_events(struct weigate_handle *handle, const struct weigate_scan *scan, const struct cursor *start) {
   bool is_one_person = scan->appid.size && scan->openid.size;
   sqlite3_stmt *rows = handle_statement(handle, is_one_person ? STATEMENT_EVENT_SCAN_PERSON : STATEMENT_EVENT_SCAN);
   if (!rows) return NULL;
@@ -267,17 +178,17 @@ static sqlite3_stmt *bind_events(struct weigate_handle *handle, const struct wei
 
 int scan_events(struct weigate_handle *handle, struct weigate_call *call, struct weigate_scan *scan, weigate_event_sink sink,
                 void *context) {
-  struct place place = {.table = TABLE_EVENTS};
+  struct cursor place = {.table = TABLE_EVENTS};
   int class = handle_enter(handle, call);
   if (class != WEIGATE_OK) return class;
-  const char *bad = check_scan(scan);
+  const char *bad = cursor_check_scan(scan);
   if (bad) return handle_invalid(call, bad);
   if (scan->cursor_size &&
-      (!read_cursor(handle->store, scan, &place) || place.table != TABLE_EVENTS || place.key_size != EVENT_KEY_BYTES))
+      (!cursor_read(&handle->store->host, scan, &place) || place.table != TABLE_EVENTS || place.key_size != EVENT_KEY_BYTES))
     return handle_invalid(call, "scan: this is not a cursor of a scan of events");
   class = handle_read_begin(handle, call);
   if (class != WEIGATE_OK) return class;
-  const struct place start = place; /* bound by its address */
+  const struct cursor start = place; /* bound by its address */
   sqlite3_stmt *rows = bind_events(handle, scan, &start);
   int code = rows ? SQLITE_DONE : SQLITE_ERROR, is_enough = 0;
   size_t count = 0;
@@ -292,6 +203,6 @@ int scan_events(struct weigate_handle *handle, struct weigate_call *call, struct
   handle_read_end(handle);
   if (class != WEIGATE_OK) return class;
   scan->cursor_size = 0;
-  if (is_enough || count == scan->limit) write_cursor(handle->store, &place, scan);
+  if (is_enough || count == scan->limit) cursor_write(&handle->store->host, &place, scan);
   return WEIGATE_OK;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * signins: a batch of finished sign-ins, person, event and ticket each, in one durable transaction. Storage threads. */
-#include "check.h"
+#include "../common/check.h"
 #include "events.h"
 #include "parts.h"
 #include "people.h"

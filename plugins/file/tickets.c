@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "check.h"
+#include "../common/check.h"
 #include "parts.h"
 
 static struct weigate_ticket item_at(const struct weigate_tickets *batch, size_t index) {

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../file/check.h"
+#include "../common/check.h"
 #include "parts.h"
 #include "record.h"
 

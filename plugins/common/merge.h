@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * merge: the rules by which a write and a stored record become one, as the header draws them. Pure. */
-#ifndef WEIGATE_FILE_MERGE_H
-#define WEIGATE_FILE_MERGE_H
+#ifndef WEIGATE_COMMON_MERGE_H
+#define WEIGATE_COMMON_MERGE_H
 
 #include <stdbool.h>
 #include <weigate/storage.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * lock: a mutex in a small mapped file beside the database. Storage threads of all workers.
+ * lock: a mutex in a small mapped file beside the store. Storage threads of all workers.
  *
  * SQLite's own waiting is a poll with pauses: with four writers the slowest waits more than a second. This mutex is
  *   shared      by every process that maps the file,
@@ -84,7 +84,9 @@ int lock_open(const char *path, struct writer_lock **ret_lock) {
   if (!lock) return -1;
   lock->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (lock->fd < 0) goto failed;
-  if (ftruncate(lock->fd, LOCK_FILE_BYTES) != 0) goto failed;
+  /* A page that is reserved can be written through the map on a full file system too; one that is not would be a SIGBUS. */
+  errno = posix_fallocate(lock->fd, 0, LOCK_FILE_BYTES);
+  if (errno) goto failed;
   void *page = mmap(NULL, LOCK_FILE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, lock->fd, 0);
   if (page == MAP_FAILED) goto failed;
   lock->mutex = page;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * lock: the queue of writers of one database, fair, with a time limit, across all processes of the host. */
-#ifndef WEIGATE_FILE_LOCK_H
-#define WEIGATE_FILE_LOCK_H
+#ifndef WEIGATE_COMMON_LOCK_H
+#define WEIGATE_COMMON_LOCK_H
 
 #include <stdint.h>
 

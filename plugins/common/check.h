@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * check: whether what the host hands in keeps the limits of the header. Pure. */
-#ifndef WEIGATE_FILE_CHECK_H
-#define WEIGATE_FILE_CHECK_H
+#ifndef WEIGATE_COMMON_CHECK_H
+#define WEIGATE_COMMON_CHECK_H
 
 #include <stdbool.h>
 #include <stdint.h>
