@@ -133,6 +133,8 @@ static int open_env(struct environment *environment, const char *path, uint64_t 
   if (!error) error = mdb_env_set_maxreaders(environment->env, READERS_MAX);
   if (!error) error = mdb_env_open(environment->env, path, flags, 0600);
   if (!error) error = mdb_env_get_fd(environment->env, &environment->fd);
+  /* LMDB leaves this one of its descriptors open for programs that are started. */
+  if (!error && fcntl(environment->fd, F_SETFD, FD_CLOEXEC) != 0) error = errno;
   return error;
 }
 
