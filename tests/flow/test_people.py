@@ -11,15 +11,13 @@ from visitor import Visitor
 FAMILY = '👨‍👩‍👧‍👦🏳️‍🌈👩🏽‍🚒🇨🇳'
 # person of the sandbox -> the nickname that is stored and shown
 NAMES = {'plain': '李平', 'emoji': FAMILY, 'emoji_escaped': '😀 小明', 'empty': '', 'long64': '长' * 50 + '名' * 10 + '一二三四', 'emoji200': '😀' * 200,
-         'combining': 'e' + '\u0301' * 1000, 'sql': 'Robert\'); DROP TABLE person;-- $1 \\\' "', 'format': '%n%s%x%100000d {0} ${jndi:ldap:x} {{7*7}}',
+         'sql': 'Robert\'); DROP TABLE person;-- $1 \\\' "', 'format': '%n%s%x%100000d {0} ${jndi:ldap:x} {{7*7}}',
          'formula': '=HYPERLINK("http://evil.example","x")', 'html': '<script>alert(1)</script><b title=\'"\'>&amp;', 'control_bytes': 'ABC'}
 
 
 @pytest.mark.parametrize('who,name', NAMES.items())
 def test_a_nickname_comes_back_as_it_was_given(rig, visitor, sandbox, who, name):
     """Z01 Z02 Z14 J17 J21"""
-    if who == 'combining' and len(name.encode()) > 1024:
-        pytest.skip('longer than the limit: see the cut')
     page = visitor.sign_in(who)
     assert page.status == 200
     assert visitor.session()['profile']['nickname'] == name

@@ -64,12 +64,12 @@ def test_a_swallowed_syn_ends_at_the_connect_limit(new_rig, person):
 
 @pytest.fixture(scope='module')
 def authority(directory):
-    return Authority(directory / 'authority')
+    return Authority(directory / 'tls-authority')
 
 
 @pytest.fixture(scope='module')
 def stranger(directory):
-    return Authority(directory / 'stranger')
+    return Authority(directory / 'tls-stranger')
 
 
 def tls_rig(new_rig, directory, pair, ca_file, **account):
