@@ -2,8 +2,7 @@
  * schema: tables and views, written so that they can be read in any SQLite tool. Storage threads; runs at connect. */
 #include "schema.h"
 
-#include <stdbool.h>
-#include <stdlib.h>
+#include <stddef.h>
 
 /* PRAGMA application_id: "WGST". */
 #define APPLICATION_ID  1464292180
@@ -84,33 +83,27 @@ static const char tables[] =
                         "PRAGMA application_id = " TEXT(APPLICATION_ID) ";"
                                                                         "PRAGMA user_version = " TEXT(SCHEMA_VERSION) ";";
 
-/* The first column of the first row. */
-static int ask_number(sqlite3 *db, const char *sql, int *ret_number) {
-  sqlite3_stmt *ask = NULL;
-  int code = sqlite3_prepare_v2(db, sql, -1, &ask, NULL);
-  if (code == SQLITE_OK) {
-    code = sqlite3_step(ask);
-    if (code == SQLITE_ROW) *ret_number = sqlite3_column_int(ask, 0);
-    if (code == SQLITE_ROW || code == SQLITE_DONE) code = SQLITE_OK;
-  }
-  sqlite3_finalize(ask);
-  return code;
+/* One statement and so one snapshot: another process may be making the tables at this moment. */
+static const char look[] = "SELECT (SELECT count(*) FROM sqlite_schema), (SELECT application_id FROM pragma_application_id),"
+                           " (SELECT user_version FROM pragma_user_version)";
+
+static enum schema_state judge(int objects, int application, int version) {
+  if (objects == 0 && application == 0 && version == 0) return SCHEMA_EMPTY;
+  if (application != APPLICATION_ID || version < 1) return SCHEMA_FOREIGN;
+  return version > SCHEMA_VERSION ? SCHEMA_NEWER : SCHEMA_READY;
 }
 
 int schema_look(sqlite3 *db, enum schema_state *ret_state, int *ret_version) {
-  int application = 0, version = 0, objects = 0;
-  int code = ask_number(db, "SELECT count(*) FROM sqlite_schema", &objects);
-  if (code == SQLITE_OK) code = ask_number(db, "PRAGMA application_id", &application);
-  if (code == SQLITE_OK) code = ask_number(db, "PRAGMA user_version", &version);
-  if (code != SQLITE_OK) return code;
-  *ret_version = version;
-  if (objects == 0 && application == 0 && version == 0)
-    *ret_state = SCHEMA_EMPTY;
-  else if (application != APPLICATION_ID || version < 1)
-    *ret_state = SCHEMA_FOREIGN;
-  else
-    *ret_state = version > SCHEMA_VERSION ? SCHEMA_NEWER : SCHEMA_READY;
-  return SQLITE_OK;
+  sqlite3_stmt *ask = NULL;
+  int code = sqlite3_prepare_v2(db, look, -1, &ask, NULL);
+  if (code == SQLITE_OK) code = sqlite3_step(ask);
+  if (code == SQLITE_ROW) {
+    *ret_version = sqlite3_column_int(ask, 2);
+    *ret_state = judge(sqlite3_column_int(ask, 0), sqlite3_column_int(ask, 1), *ret_version);
+    code = SQLITE_OK;
+  }
+  sqlite3_finalize(ask);
+  return code;
 }
 
 int schema_create(sqlite3 *db) {
