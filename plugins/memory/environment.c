@@ -176,8 +176,7 @@ static int open_all(struct environment *environment, const struct weigate_host *
   if (class == WEIGATE_OK) class = reserve(path, ENVIRONMENT_READERS, READERS_BYTES, call, &readers_bytes);
   if (class != WEIGATE_OK) return class;
   int error = open_env(environment, path, environment->size_bytes);
-  if (error) return refuse_lmdb(call, error, path);
-  class = reserve(path, "", environment->size_bytes, call, &environment->size_bytes);
+  class = error ? refuse_lmdb(call, error, path) : reserve(path, "", environment->size_bytes, call, &environment->size_bytes);
   if (class == WEIGATE_FULL && was_new) unlink(path);
   if (class == WEIGATE_OK) class = check_whole(environment, path, call);
   if (class != WEIGATE_OK) return class;
