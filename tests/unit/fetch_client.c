@@ -11,6 +11,7 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -26,6 +27,12 @@ bool client_forbid_private;
 const char *client_ca_file;
 
 static int backlog_fds[FILLERS + 1];
+
+unsigned client_patience(void) {
+  const char *text = getenv("WEIGATE_TEST_PATIENCE");
+  unsigned patience = text ? (unsigned)strtoul(text, NULL, 10) : 1;
+  return patience > 0 && patience <= 100 ? patience : 1;
+}
 
 int client_open(void **state) {
   struct fetch_settings settings = {
