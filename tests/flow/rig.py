@@ -104,10 +104,11 @@ def rss_kib(pid):
     return int(re.search(r'VmRSS:\s+(\d+)', pathlib.Path(f'/proc/{pid}/status').read_text()).group(1))
 
 
-def accepts(path):
-    with socket.socket(socket.AF_UNIX) as probe:
+def accepts(address):
+    is_tcp = isinstance(address, tuple)
+    with socket.socket(socket.AF_INET if is_tcp else socket.AF_UNIX) as probe:
         try:
-            probe.connect(str(path))
+            probe.connect(address if is_tcp else str(address))
             return True
         except OSError:
             return False
@@ -151,7 +152,7 @@ class Instance:
         self.dir = rig.dir / name
         self.dir.mkdir()
         give(self.dir, 0o750)
-        self.socket = self.dir / 'weigate.sock'
+        self.socket = ('127.0.0.1', free_port()) if rig.tcp else self.dir / 'weigate.sock'
         self.conf = self.dir / 'weigate.conf'
         self.log = self.dir / 'weigate.log'
         self.output = self.dir / 'output.log'
@@ -176,9 +177,16 @@ class Instance:
         user = ['-u', SERVICE_USER, '-g', SERVICE_USER] if IS_ROOT else []
         with self.output.open('ab') as output:
             self.process = subprocess.Popen(
-                ['spawn-fcgi', '-n', '-s', str(self.socket), '-M', '0660', *user, '--', str(self.rig.programs.weigate), '-c', str(self.conf)],
+                ['spawn-fcgi', '-n', *self.spawn_address(), *user, '--', str(self.rig.programs.weigate), '-c', str(self.conf)],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=self.environment(), cwd='/')
         eventually(lambda: self.is_ready() and self.has_said_ready(before), what=f'weigate ready; it said: {self.said()}')
+
+    def spawn_address(self):
+        return ['-a', self.socket[0], '-p', str(self.socket[1])] if self.rig.tcp else ['-s', str(self.socket), '-M', '0660']
+
+    @property
+    def nginx_address(self):
+        return f'{self.socket[0]}:{self.socket[1]}' if self.rig.tcp else f'unix:{self.socket}'
 
     def said(self):
         texts = [path.read_text(errors='replace') for path in (self.output, self.log) if path.exists()]
@@ -186,7 +194,7 @@ class Instance:
 
     def is_ready(self):
         assert self.process.poll() is None, f'weigate left with status {self.process.returncode}: {self.said()}'
-        if not self.socket.exists() or not accepts(self.socket):
+        if not accepts(self.socket):
             return False
         answer = fastcgi.ask(self.socket, self.rig.prefix + '/status/ready', WEIGATE_STATUS='on')
         return answer is not None and answer.status == 200
@@ -234,13 +242,14 @@ class Instance:
 class Rig:
     prefix = '/weixin'
 
-    def __init__(self, directory, programs, sandbox, conf=None, instances=1, tls=False, http='', server='', environment=None, start=True, shop=False):
+    def __init__(self, directory, programs, sandbox, conf=None, instances=1, tls=False, http='', server='', environment=None, start=True, shop=False,
+                 tcp=False, nginx=lambda text: text):
         self.dir, self.programs, self.sandbox = directory, programs, sandbox
         self.overrides, self.tls = dict(conf or {}), tls
         if shop:
             self.overrides['account shop'] = SHOP
         self.extra = {'http': http, 'server': server}
-        self.has_shop = shop
+        self.has_shop, self.tcp, self.change_nginx = shop, tcp, nginx
         self.environment = environment or {}
         self.known_secrets = {APPSECRET, SHOP_APPSECRET, WEBSITE_APPSECRET}
         self.exit_codes_expected = {0}
@@ -295,8 +304,8 @@ class Rig:
     def shipped(self, name):
         """An nginx snippet as it is installed, with this rig's socket in the place of the installed one."""
         text = (SOURCE / 'scripts/nginx' / name).read_text()
-        servers = '\n  '.join(f'server unix:{instance.socket};' for instance in self.instances)
-        return re.sub(r'server\s+unix:[^;]*;', lambda _: servers, text)
+        servers = '\n  '.join(f'server {instance.nginx_address};' for instance in self.instances)
+        return self.change_nginx(re.sub(r'server\s+unix:[^;]*;', lambda _: servers, text))
 
     def write_nginx(self):
         for name in ('upstream.conf', 'weigate.conf'):

@@ -2,7 +2,7 @@
 """The line that everything hangs on: a protected page, WeChat's page, and back."""
 from urllib.parse import quote, unquote
 
-from visitor import API_CALL, DESKTOP, query_of
+from visitor import API_CALL, DESKTOP, Visitor, query_of
 
 
 def test_a_stranger_is_sent_to_wechat(rig, visitor):
@@ -102,3 +102,20 @@ def test_a_single_page_app_signs_in_with_code_and_state(rig, visitor, person):
                          headers={**API_CALL, 'Content-Type': 'application/json', 'Origin': rig.url})
     assert answer.status == 200
     assert answer.json()['openid'] == visitor.session()['openid'] == rig.sandbox.openid(person)
+
+
+def test_without_kept_connections_it_works_the_same(new_rig, person):
+    """fastcgi_keep_conn off, as in many a hand-written nginx configuration."""
+    rig = new_rig(nginx=lambda text: text.replace('fastcgi_keep_conn on', 'fastcgi_keep_conn off'))
+    visitor = Visitor(rig)
+    assert visitor.sign_in(person).status == 200
+    assert all(visitor.get(rig.url + '/private/').status == 200 for _ in range(20))
+
+
+def test_over_tcp_it_works_the_same(new_rig, person):
+    """spawn-fcgi -a 127.0.0.1 -p PORT, kept connections and not."""
+    for keep in ('on', 'off'):
+        rig = new_rig(tcp=True, nginx=lambda text: text.replace('fastcgi_keep_conn on', 'fastcgi_keep_conn ' + keep))
+        visitor = Visitor(rig)
+        assert visitor.sign_in(person).status == 200
+        assert all(visitor.get(rig.url + '/private/').status == 200 for _ in range(20))
