@@ -20,7 +20,8 @@
 
 struct delivery {
   struct loop_task task;
-  struct revoke_table *table;
+  struct revoke_poll *poll;
+  struct delivery *next; /* in poll->deliveries */
   size_t count;
   struct revocation revocations[BATCH_MAX];
 };
@@ -38,17 +39,27 @@ struct revoke_poll {
   struct delivery *pending;
   bool stops;
   bool had_trouble;
-  pthread_mutex_t lock; /* is_first_done */
+  pthread_mutex_t lock; /* is_first_done, deliveries */
   pthread_cond_t done;
   bool is_first_done;
+  struct delivery *deliveries; /* all that were made and not yet delivered: a reactor that stops leaves some behind */
 };
+
+static void forget_delivery(struct revoke_poll *poll, struct delivery *delivery) {
+  pthread_mutex_lock(&poll->lock);
+  struct delivery **at = &poll->deliveries;
+  while (*at != delivery) at = &(*at)->next;
+  *at = delivery->next;
+  pthread_mutex_unlock(&poll->lock);
+  free(delivery);
+}
 
 /* On the reactor's thread. */
 static void deliver(struct loop_task *task) {
   struct delivery *delivery = container_of(task, struct delivery, task);
   int64_t now_s = clock_wall_s();
-  for (size_t i = 0; i < delivery->count; i++) revoke_add(delivery->table, &delivery->revocations[i], now_s);
-  free(delivery);
+  for (size_t i = 0; i < delivery->count; i++) revoke_add(delivery->poll->table, &delivery->revocations[i], now_s);
+  forget_delivery(delivery->poll, delivery);
 }
 
 static void send_pending(struct revoke_poll *poll) {
@@ -61,8 +72,12 @@ static struct delivery *new_delivery(struct revoke_poll *poll) {
   struct delivery *delivery = calloc(1, sizeof(*delivery));
   if (!delivery)
     abort(); /* a revocation that cannot be kept must not be forgotten: the worker starts anew and reads all of them */
-  delivery->table = poll->table;
+  delivery->poll = poll;
   delivery->task.run = deliver;
+  pthread_mutex_lock(&poll->lock);
+  delivery->next = poll->deliveries;
+  poll->deliveries = delivery;
+  pthread_mutex_unlock(&poll->lock);
   return delivery;
 }
 
@@ -193,7 +208,7 @@ void revoke_poll_add(struct revoke_poll *poll, const struct revocation *revocati
 
 void revoke_poll_free(struct revoke_poll *poll) {
   if (!poll) return;
-  free(poll->pending);
+  while (poll->deliveries) forget_delivery(poll, poll->deliveries);
   pthread_cond_destroy(&poll->done);
   pthread_mutex_destroy(&poll->lock);
   free(poll);

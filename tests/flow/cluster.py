@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A PostgreSQL cluster of a test's own, on a Unix socket; and PgBouncer in front of it."""
+import contextlib
 import os
 import pathlib
 import pwd
@@ -65,7 +66,8 @@ class Cluster:
         master = self.postmaster()
         children = pathlib.Path(f'/proc/{master}/task/{master}/children').read_text().split()
         for pid in [master, *map(int, children)]:
-            os.kill(pid, number)
+            with contextlib.suppress(ProcessLookupError):  # a backend may end between the look and the signal
+                os.kill(pid, number)
 
     def freeze(self):
         self.signal_all(signal.SIGSTOP)
