@@ -24,6 +24,7 @@ from wait import SLACK
 def pytest_configure(config):
     config.addinivalue_line('markers', 'figures: measures time or memory; not run under sanitizers')
     config.addinivalue_line('markers', 'browser: drives Chromium')
+    config.addinivalue_line('markers', 'proof: a long one, run in a short form here and in full by scripts/prove (scale.py)')
 
 
 @pytest.fixture(scope='session')
