@@ -4,13 +4,10 @@ import contextlib
 import os
 import pathlib
 import pwd
-import select
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import threading
 
 from rig import make_certificate
 from wait import eventually
@@ -133,61 +130,3 @@ class TlsCluster(Cluster):
 
     def psql_options(self):
         return ['-p', str(self.port)]
-
-
-class Cutter:
-    """Stands between plugin and server and cuts connections around a commit: before the statement reaches the server, or after the server
-    has committed and before the plugin hears of it."""
-
-    def __init__(self, cluster, word=b'record_signins'):
-        self.cluster, self.word = cluster, word
-        self.dir = cluster.dir / 'cutter'
-        shutil.rmtree(self.dir, ignore_errors=True)
-        self.dir.mkdir()
-        self.dir.chmod(0o755)
-        self.plan, self.cuts = [], []
-        self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(str(self.dir / '.s.PGSQL.5432'))
-        os.chmod(self.dir / '.s.PGSQL.5432', 0o777)
-        self.listener.listen(64)
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.serve, args=(client,), daemon=True).start()
-
-    def serve(self, client):
-        server = socket.socket(socket.AF_UNIX)
-        try:
-            server.connect(str(self.cluster.dir / '.s.PGSQL.5432'))
-            self.forward(client, server)
-        except OSError:
-            pass
-        finally:
-            client.close()
-            server.close()
-
-    def forward(self, client, server):
-        cut = None
-        while True:
-            for ready in select.select([client, server], [], [])[0]:
-                data = ready.recv(65536)
-                if not data:
-                    return
-                if ready is client and self.word in data and self.plan:
-                    cut = self.plan.pop()
-                    self.cuts.append(cut)
-                    if cut == 'before':
-                        return
-                if ready is server and cut == 'after':
-                    while not data.endswith(b'Z\x00\x00\x00\x05I'):  # ready for the next one: committed
-                        data += server.recv(65536)
-                    return
-                (server if ready is client else client).sendall(data)
-
-    def stop(self):
-        self.listener.close()

@@ -5,9 +5,13 @@ import threading
 import pytest
 
 import cluster as clusters
+from fault_proxy import POINTS, FaultProxy
 from rig import free_port, make_certificate
+from scale import report, scale
 from visitor import Visitor
-from wait import BUILD, eventually
+from wait import BUILD, SLACK, Stopwatch, eventually
+
+POINT_WORDS = {'before': 'before BEGIN', 'sent': 'after the statement was sent', 'committed': 'after COMMIT was sent', 'half': 'in the middle of the answer'}
 
 pytestmark = pytest.mark.skipif(clusters.PROGRAMS is None or not list(BUILD.rglob('.libs/postgres.so')), reason='no PostgreSQL server, or no plugin')
 
@@ -30,8 +34,9 @@ def cluster(one_cluster):
 @pytest.fixture
 def closed_rig(new_rig, programs, cluster):
     """Configured and not started; the owner's dsn."""
-    def new(dsn=None, **options):
-        conf = {'storage': {'plugin': programs.postgres_plugin}, 'plugin postgres': {'dsn': dsn or cluster.dsn('weigate')}}
+    def new(dsn=None, conf=None, **options):
+        conf = {**(conf or {}), 'storage': {'plugin': programs.postgres_plugin, **(conf or {}).get('storage', {})},
+                'plugin postgres': {'dsn': dsn or cluster.dsn('weigate')}}
         rig = new_rig(conf, start=False, **options)
         rig.first.write_conf()
         return rig
@@ -210,17 +215,58 @@ def test_tls_is_verified_in_full(closed_rig, tls_cluster, directory):
     assert plain.returncode != 0 and 'pg_hba.conf' in plain.stderr
 
 
-def test_cuts_around_the_commit_lose_and_double_nothing(postgres_rig, cluster, people):
-    cutter = clusters.Cutter(cluster)
-    try:
-        rig = postgres_rig(cluster.dsn(host=cutter.dir))
-        for number, who in enumerate(people(40)):
-            cutter.plan = ['after' if number % 2 else 'before']
+def the_tables_hold(cluster, acknowledged):
+    """Everybody who was told so exactly once, and nobody twice."""
+    eventually(lambda: logins(cluster) >= acknowledged, what=f'all {acknowledged} in the tables')
+    rows = [list(map(int, row)) for row in cluster.sql('SELECT max(login_count), count(*), sum(login_count) FROM weigate.profile_activity')]
+    events = int(cluster.sql('SELECT count(*) FROM weigate.login_event WHERE is_login')[0][0])
+    assert rows[0][0] == 1 and rows[0][1] == rows[0][2] == events >= acknowledged, (rows, events)
+    return events
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize('point', POINTS)
+def test_cuts_around_the_commit_lose_and_double_nothing(postgres_rig, cluster, people, point):
+    """D04"""
+    count = scale(10, whole=200)
+    with FaultProxy(cluster) as proxy:
+        rig = postgres_rig(cluster.dsn(host=proxy.dir))
+        for who in people(count):
+            proxy.plan(point, 'cut')
             assert Visitor(rig).sign_in(who).status == 200
-        assert cutter.cuts.count('after') >= 15 and cutter.cuts.count('before') >= 15
-        eventually(lambda: logins(cluster) == 40, what='all forty in the tables')
-        assert cluster.sql('SELECT max(login_count), count(*) FROM weigate.profile_activity') == [['1', '40']]
-        assert cluster.sql('SELECT count(*) FROM weigate.login_event WHERE is_login') == [['40']]
+        assert proxy.done == [(point, 'cut')] * count
+        assert the_tables_hold(cluster, count) == count
+        report(f'cuts {POINT_WORDS[point]}', cuts=count, lost=0, doubled=0)
         rig.stop()
-    finally:
-        cutter.stop()
+
+
+@pytest.mark.parametrize('fault', ['hole', 'half_close', 0.2])
+def test_whatever_the_link_does_no_sign_in_is_lost_or_doubled(postgres_rig, cluster, people, fault):
+    """D03, D04: at each point in turn; what is not acknowledged may be there or not, once."""
+    with FaultProxy(cluster) as proxy:
+        rig = postgres_rig(cluster.dsn(host=proxy.dir), conf={'storage': {'deadline': '500ms'}})
+        statuses = []
+        for point, who in zip(POINTS, people(len(POINTS))):
+            proxy.plan(point, fault)
+            with Stopwatch() as took:
+                statuses.append(Visitor(rig).sign_in(who).status)
+            assert took.ms < 2500 * SLACK
+        assert set(statuses) <= {200, 503} and [plan.point for plan in proxy.done[:4]] == list(POINTS)
+        proxy.network(None)
+        eventually(lambda: Visitor(rig).sign_in(people(1)[0]).status == 200, what='a sign-in afterwards')
+        the_tables_hold(cluster, statuses.count(200) + 1)
+        rig.stop()
+
+
+def test_a_network_that_goes_and_comes_back_is_found_again(postgres_rig, cluster, people):
+    """D02"""
+    with FaultProxy(cluster) as proxy:
+        rig = postgres_rig(cluster.dsn(host=proxy.dir), conf={'storage': {'deadline': '500ms'}})
+        told = Visitor(rig).sign_in(people(1)[0]).status == 200
+        for weather in ('cut', 'hole'):
+            proxy.network(weather)
+            told += Visitor(rig).sign_in(people(1)[0]).status == 200
+            proxy.network(None)
+            eventually(lambda: Visitor(rig).sign_in(people(1)[0]).status == 200, what=f'a sign-in after {weather}')
+        the_tables_hold(cluster, told + 2)
+        rig.stop()
