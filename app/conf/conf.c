@@ -174,21 +174,24 @@ static struct str name_plugin(const char *plugin) {
   return name;
 }
 
-/* The lines of the chosen plugin's section go to the plugin as they are: its own table judges them. */
-static int set_plugin(struct conf *conf, struct err *err) {
-  struct plugin_settings *plugin = &conf->store.plugin;
-  const struct line_section *section = lines_section(&conf->lines, STR("plugin"), name_plugin(plugin->plugin));
-  plugin->conf_file = conf->path;
-  if (!section) return 0;
-  struct plugin_option *list = calloc(conf->lines.entries_count + 1, sizeof *list);
-  if (!list) return err_set(err, "%s: out of memory", conf->path);
-  for (size_t i = 0; i < conf->lines.entries_count; i++) {
-    const struct line_entry *entry = &conf->lines.entries[i];
-    if (&conf->lines.sections[entry->section] == section)
-      list[plugin->options_count++] = (struct plugin_option){.name = entry->name, .value = entry->value, .line = entry->line};
-  }
-  plugin->options = conf->plugin_options = list;
+/* The lines of all plugins' sections, section by section, as plugins get them: their own tables judge them. */
+static int list_plugin_options(struct conf *conf, struct err *err) {
+  size_t count = 0;
+  conf->plugin_options = calloc(conf->lines.entries_count + 1, sizeof *conf->plugin_options);
+  if (!conf->plugin_options) return err_set(err, "%s: out of memory", conf->path);
+  for (size_t i = 0; i < conf->lines.sections_count; i++)
+    for (size_t j = 0; j < conf->lines.entries_count && is_kind(&conf->lines.sections[i], "plugin"); j++) {
+      const struct line_entry *entry = &conf->lines.entries[j];
+      if (entry->section != i) continue;
+      conf->plugin_options[count++] = (struct plugin_option){.name = entry->name, .value = entry->value, .line = entry->line};
+    }
   return 0;
+}
+
+static size_t count_entries(const struct conf *conf, size_t section) {
+  size_t count = 0;
+  for (size_t i = 0; i < conf->lines.entries_count; i++) count += conf->lines.entries[i].section == section;
+  return count;
 }
 
 static int refuse_idle(const struct conf *conf, struct err *err) {
@@ -208,8 +211,9 @@ static int set_all(struct conf *conf, struct err *err) {
   if (str_eq(str_of(conf->server.control_socket), STR("off"))) conf->server.control_socket = NULL;
   if (conf->session.idle_ms > conf->session.lifetime_ms) return refuse_idle(conf, err);
   conf->fcgi = (struct fcgi_settings){.head_deadline_ms = HEAD_DEADLINE_MS, .idle_deadline_ms = IDLE_DEADLINE_MS};
-  if (set_accounts(conf, err) != 0) return -1;
-  return set_plugin(conf, err);
+  if (set_accounts(conf, err) != 0 || list_plugin_options(conf, err) != 0) return -1;
+  conf->store.plugin = conf_plugin(conf, conf->store.plugin.plugin, "storage.plugin");
+  return 0;
 }
 
 int conf_parse(struct str text, const char *path, unsigned flags, struct conf **ret_conf, struct err *err) {
@@ -256,6 +260,18 @@ const char *conf_value(const struct conf *conf, const char *section, const char 
   if (ret_line) *ret_line = entry ? entry->line : 0;
   if (entry) return entry->value;
   return option ? option->fallback : NULL;
+}
+
+struct plugin_settings conf_plugin(const struct conf *conf, const char *plugin, const char *asked_by) {
+  struct plugin_settings settings = {
+      .plugin = plugin, .plugin_dir = conf->store.plugin.plugin_dir, .conf_file = conf->path, .asked_by = asked_by};
+  const struct line_section *section = lines_section(&conf->lines, STR("plugin"), name_plugin(plugin));
+  size_t first = 0, place = section ? (size_t)(section - conf->lines.sections) : 0;
+  for (size_t i = 0; i < place; i++)
+    if (is_kind(&conf->lines.sections[i], "plugin")) first += count_entries(conf, i);
+  settings.options = &conf->plugin_options[first];
+  settings.options_count = section ? count_entries(conf, place) : 0;
+  return settings;
 }
 
 struct signin_settings conf_signin(const struct conf *conf, const char *node) {

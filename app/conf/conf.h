@@ -39,7 +39,7 @@ struct conf {
   unsigned flags;
   char **kept; /* texts that the settings point to, secrets among them */
   size_t kept_count;
-  struct plugin_option *plugin_options;
+  struct plugin_option *plugin_options; /* of all [plugin NAME] sections, section by section */
 };
 
 /* Paths of secrets are checked but the files not opened: account.secret is "" and session.keys NULL. For admin commands that
@@ -57,6 +57,10 @@ void conf_free(struct conf *conf);
 /* What the file gives for an option, or its default; *ret_line (may be NULL) is 0 for a default. id: "" or an account's name in
  * the file. NULL where there is neither. Any thread. */
 const char *conf_value(const struct conf *conf, const char *section, const char *id, const char *name, int *ret_line);
+/* What a plugin other than the chosen one is loaded with: its name or absolute path, and the lines of its [plugin NAME], which
+ * may be absent (then its defaults hold). asked_by is what sentences about the name begin with: "storage.mirror", "--from". The
+ * texts belong to the configuration and to the caller. Any thread. */
+struct plugin_settings conf_plugin(const struct conf *conf, const char *plugin, const char *asked_by);
 /* What the store's part of a worker's settings looks like to signin. */
 struct signin_settings conf_signin(const struct conf *conf, const char *node);
 

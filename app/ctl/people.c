@@ -48,9 +48,11 @@ static int connect_store(struct people *people, struct err *err) {
   return class == WEIGATE_OK ? 0 : people_refuse(people, "cannot open the store", class, &call, err);
 }
 
-int people_open(const struct ctl *ctl, struct people *ret_people, struct err *err) {
+int people_open_plugin(const struct ctl *ctl, const char *plugin, const char *asked_by, struct people *ret_people,
+                       struct err *err) {
   struct people people = {0};
   if (conf_load(ctl->conf_path, CONF_WITHOUT_SECRETS, &people.conf, err) != 0) return -1;
+  if (plugin) people.conf->store.plugin = conf_plugin(people.conf, plugin, asked_by);
   if (become_service_user(people.conf, err) == 0 && plugin_load(&people.conf->store.plugin, &people.plugin, err) == 0) {
     if (connect_store(&people, err) == 0) {
       *ret_people = people;
@@ -60,6 +62,10 @@ int people_open(const struct ctl *ctl, struct people *ret_people, struct err *er
   }
   conf_free(people.conf);
   return -1;
+}
+
+int people_open(const struct ctl *ctl, struct people *ret_people, struct err *err) {
+  return people_open_plugin(ctl, NULL, NULL, ret_people, err);
 }
 
 void people_close(struct people *people) {

@@ -20,6 +20,10 @@ struct people {
 /* Reads the configuration (without secrets), loads its plugin and connects. As root it first becomes the user that runs weigate,
  * so that no file of the store comes to belong to root. */
 int people_open(const struct ctl *ctl, struct people *ret_people, struct err *err);
+/* The same for a named plugin (a name or a path) with the lines of its own section; asked_by: the option that named it, "--from".
+ */
+int people_open_plugin(const struct ctl *ctl, const char *plugin, const char *asked_by, struct people *ret_people,
+                       struct err *err);
 void people_close(struct people *people);
 /* The appid that --account means (a section's name or an appid); "" for all. */
 int people_appid(const struct people *people, const char *account, struct str *ret_appid, struct err *err);

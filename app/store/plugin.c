@@ -4,14 +4,17 @@
 #include "store/plugin.h"
 
 #include <ctype.h>
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/near.h"
 #include "store/elf.h"
 #include "store/host.h"
 #include "store/trust.h"
@@ -48,6 +51,31 @@ static bool is_name(const char *name) {
   return true;
 }
 
+static const char *asked_by(const struct plugin_settings *settings) {
+  return settings->asked_by ? settings->asked_by : "storage.plugin";
+}
+
+/* Says which plugin of the directory may have been meant. */
+static int refuse_absent(const struct plugin_settings *settings, struct err *err) {
+  char best[NAME_MAX + 1] = "";
+  struct near near;
+  near_init(&near, str_of(settings->plugin));
+  DIR *directory = opendir(settings->plugin_dir);
+  if (!directory) return err_set(err, "%s: %s; are the plugins installed there?", settings->plugin_dir, strerror(errno));
+  for (struct dirent *entry; (entry = readdir(directory));) {
+    struct str file = str_of(entry->d_name);
+    if (!str_ends(file, STR(".so"))) continue;
+    char name[NAME_MAX + 1];
+    str_copy(str_make(file.p, file.n - 3), name, sizeof name);
+    near.best = NULL;
+    near_look(&near, name);
+    if (near.best) str_copy(str_of(name), best, sizeof best);
+  }
+  closedir(directory);
+  return err_set(err, "there is no plugin \"%s\" in %s%s%s%s", settings->plugin, settings->plugin_dir,
+                 best[0] ? "; did you mean " : "", best, best[0] ? "?" : "");
+}
+
 static int find_path(const struct plugin_settings *settings, char ret_path[PLUGIN_PATH_BYTES], struct err *err) {
   const char *plugin = settings->plugin;
   int size;
@@ -56,9 +84,13 @@ static int find_path(const struct plugin_settings *settings, char ret_path[PLUGI
   else if (is_name(plugin))
     size = snprintf(ret_path, PLUGIN_PATH_BYTES, "%s/%s.so", settings->plugin_dir, plugin);
   else
-    return err_set(err, "storage.plugin = %s: a plugin is given by its name (small letters, digits, _) or by an absolute path",
-                   plugin);
-  return size < PLUGIN_PATH_BYTES ? 0 : err_set(err, "storage.plugin: the path is longer than %d bytes", PLUGIN_PATH_BYTES - 1);
+    return err_set(err, "%s = %s: a plugin is given by its name (small letters, digits, _) or by an absolute path",
+                   asked_by(settings), plugin);
+  if (size >= PLUGIN_PATH_BYTES)
+    return err_set(err, "%s: the path is longer than %d bytes", asked_by(settings), PLUGIN_PATH_BYTES - 1);
+  if (plugin[0] != '/' && access(ret_path, F_OK) != 0 && errno == ENOENT && refuse_absent(settings, err) != 0)
+    return err_prefix(err, "%s", asked_by(settings));
+  return 0;
 }
 
 /* dlerror() names the descriptor; the reader wants the file. */
@@ -185,7 +217,7 @@ static int load(const struct plugin_settings *settings, struct plugin *plugin, s
   void *code = NULL;
   int fd = -1;
   if (find_path(settings, plugin->path, err) != 0) return -1;
-  if (trust_open(plugin->path, &fd, plugin->digest, err) != 0) return err_prefix(err, "storage.plugin");
+  if (trust_open(plugin->path, &fd, plugin->digest, err) != 0) return err_prefix(err, "%s", asked_by(settings));
   if (elf_check(fd, plugin->path, err) != 0) {
     close(fd);
     return -1;

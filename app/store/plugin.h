@@ -28,6 +28,7 @@ struct plugin_settings {
   const struct plugin_option *options;
   size_t options_count;
   const char *conf_file; /* for error sentences */
+  const char *asked_by;  /* who named the plugin, for error sentences; NULL for storage.plugin */
 };
 
 /* A loaded plugin with an open store; its code stays mapped for the life of the process. */

@@ -144,7 +144,12 @@ static void a_file_of_another_user_is_refused(void **state) {
 static void a_missing_file_is_named(void **state) {
   (void)state;
   kit->settings.plugin = "absent";
-  assert_refused(TEST_PLUGIN_DIR "/absent.so: No such file");
+  assert_refused("storage.plugin: there is no plugin \"absent\" in " TEST_PLUGIN_DIR);
+  kit->settings.plugin = "fiel";
+  kit->settings.asked_by = "--from";
+  assert_refused("--from: there is no plugin \"fiel\" in " TEST_PLUGIN_DIR "; did you mean file?");
+  kit->settings.plugin = TEST_PLUGIN_DIR "/absent.so";
+  assert_refused("--from: " TEST_PLUGIN_DIR "/absent.so: No such file");
   kit->settings.plugin = "/nonexistent/dir/x.so";
   assert_refused("/nonexistent/dir");
 }

@@ -128,6 +128,20 @@ static void options_of_the_chosen_plugin_go_to_it_with_their_lines(void **state)
   assert_int_equal(conf->store.plugin.options[1].line, 5);
 }
 
+static void settings_of_any_plugin_can_be_had(void **state) {
+  (void)state;
+  assert_good("[plugin postgres]\ndsn = dbname=x\n[plugin file]\npath = /data.db\n[storage]\nplugin = file\n"
+              "[plugin postgres]\npool = 3\n" MINIMAL);
+  struct plugin_settings settings = conf_plugin(conf, "postgres", "--to");
+  assert_int_equal(settings.options_count, 2);
+  assert_string_equal(settings.options[0].value, "dbname=x");
+  assert_string_equal(settings.options[1].name, "pool");
+  assert_int_equal(settings.options[1].line, 8);
+  assert_string_equal(settings.asked_by, "--to");
+  assert_string_equal(conf_plugin(conf, "/opt/file.so", "--to").options[0].value, "/data.db");
+  assert_int_equal(conf_plugin(conf, "memory", "--to").options_count, 0);
+}
+
 static void options_of_a_plugin_with_a_path_stand_under_its_file_name(void **state) {
   (void)state;
   assert_good("[storage]\nplugin = /opt/own.so\n[plugin own]\nx = y\n" MINIMAL);
@@ -378,6 +392,7 @@ int main(void) {
       cmocka_unit_test_teardown(comments_bom_crlf_and_a_missing_last_newline_are_read, forget),
       cmocka_unit_test_teardown(accounts_have_names_and_prefixes, forget),
       cmocka_unit_test_teardown(options_of_the_chosen_plugin_go_to_it_with_their_lines, forget),
+      cmocka_unit_test_teardown(settings_of_any_plugin_can_be_had, forget),
       cmocka_unit_test_teardown(options_of_a_plugin_with_a_path_stand_under_its_file_name, forget),
       cmocka_unit_test_teardown(unknown_option_is_refused_with_line_and_hint, forget),
       cmocka_unit_test_teardown(option_in_the_wrong_section_is_told_where_it_belongs, forget),
