@@ -4,15 +4,16 @@
 
 const struct ctl_command ctl_commands[] = {
     {"config", "check", NULL, 0, "check the configuration, the files it names and the storage plugin", config_check_run},
-    {"config", "show", NULL, CTL_JSON | CTL_RUNNING, "show every option with its value; --running: as the service has it",
-     config_show_run},
+    {"config", "show", NULL, CTL_BIT(CTL_JSON) | CTL_BIT(CTL_RUNNING),
+     "show every option with its value; --running: as the service has it", config_show_run},
     {"config", "sample", NULL, 0, "print a configuration file with every option explained", config_sample_run},
     {"keys", "new", NULL, 0, "make the keys file, with one key; an existing one is left alone", keys_new_run},
     {"keys", "rotate", NULL, 0, "put a new key first and keep the others, so that what they sealed still opens", keys_rotate_run},
-    {"status", NULL, NULL, CTL_JSON, "show the running service: workers, store, accounts, last reload", status_run},
+    {"status", NULL, NULL, CTL_BIT(CTL_JSON), "show the running service: workers, store, accounts, last reload", status_run},
     {"reload", NULL, NULL, 0, "let the running service read its configuration anew, and wait until it has", reload_run},
-    {"people", "list", NULL, CTL_JSON | CTL_PLAIN | CTL_ACCOUNT | CTL_LIMIT, "list stored people", people_list_run},
-    {"people", "show", "OPENID", CTL_JSON | CTL_ACCOUNT, "show one stored person", people_show_run},
+    {"people", "list", NULL, CTL_BIT(CTL_JSON) | CTL_BIT(CTL_PLAIN) | CTL_BIT(CTL_ACCOUNT) | CTL_BIT(CTL_LIMIT),
+     "list stored people", people_list_run},
+    {"people", "show", "OPENID", CTL_BIT(CTL_JSON) | CTL_BIT(CTL_ACCOUNT), "show one stored person", people_show_run},
     {"storage", "init", NULL, 0, "create or upgrade the tables of the storage plugin; what is there already stays",
      storage_init_run},
 };

@@ -15,22 +15,6 @@
 /* A command, its argument, and one too many. */
 #define WORDS_MAX 4
 
-struct option_row {
-  const char *name;
-  unsigned flag;
-  const char *value; /* its name in the help, or NULL */
-  const char *help;
-};
-
-static const struct option_row option_rows[] = {
-    {"--json", CTL_JSON, NULL, "one JSON object a line"},
-    {"--plain", CTL_PLAIN, NULL, "columns separated by one tab, without a heading"},
-    {"--account", CTL_ACCOUNT, "NAME", "only this account: the name of its section, \"default\", or its appid"},
-    {"--limit", CTL_LIMIT, "N", "at most N; 0 for all"},
-    {"--running", CTL_RUNNING, NULL, "ask the running service in place of reading the file"},
-};
-#define OPTION_ROWS (sizeof option_rows / sizeof option_rows[0])
-
 struct command_line {
   struct ctl ctl;
   const char *words[WORDS_MAX];
@@ -42,26 +26,32 @@ static bool is(const char *a, const char *b) {
   return strcmp(a, b) == 0;
 }
 
-static void print_command(FILE *out, const struct ctl_command *command) {
-  char name[64];
-  snprintf(name, sizeof name, "%s%s%s%s%s", command->group, command->verb ? " " : "", command->verb ? command->verb : "",
-           command->argument ? " " : "", command->argument ? command->argument : "");
-  fprintf(out, "  %-20s %s\n", name, command->help);
+/* "people show". */
+static const char *name_of(const struct ctl_command *command, char *to, size_t size) {
+  snprintf(to, size, "%s%s%s", command->group, command->verb ? " " : "", command->verb ? command->verb : "");
+  return to;
 }
 
-static void print_options(FILE *out, unsigned options) {
-  fprintf(out, "  %-20s %s\n", "-c FILE", "configuration (default " WEIGATE_CONF_FILE ")");
-  for (size_t i = 0; i < OPTION_ROWS; i++) {
+static void print_command(FILE *out, const struct ctl_command *command) {
+  char name[64], whole[96];
+  snprintf(whole, sizeof whole, "%s%s%s", name_of(command, name, sizeof name), command->argument ? " " : "",
+           command->argument ? command->argument : "");
+  fprintf(out, "  %-26s %s\n", whole, command->help);
+}
+
+static void print_options(FILE *out, uint64_t options) {
+  fprintf(out, "  %-26s %s\n", "-c FILE", "configuration (default " WEIGATE_CONF_FILE ")");
+  for (size_t i = 0; i < CTL_OPTION_COUNT; i++) {
+    const struct ctl_option_row *row = &ctl_options[i];
     char name[64];
-    if (!(options & option_rows[i].flag)) continue;
-    snprintf(name, sizeof name, "%s%s%s", option_rows[i].name, option_rows[i].value ? " " : "",
-             option_rows[i].value ? option_rows[i].value : "");
-    fprintf(out, "  %-20s %s\n", name, option_rows[i].help);
+    if (!(options & CTL_BIT(i))) continue;
+    snprintf(name, sizeof name, "%s%s%s", row->name, row->value ? " " : "", row->value ? row->value : "");
+    fprintf(out, "  %-26s %s\n", name, row->help);
   }
 }
 
 static void print_help(FILE *out, const char *group) {
-  unsigned options = 0;
+  uint64_t options = 0;
   fprintf(out, "usage: weigatectl [-c FILE] COMMAND [OPTION …]\n\ncommands:\n");
   for (size_t i = 0; i < ctl_commands_count; i++) {
     if (group && !is(group, ctl_commands[i].group)) continue;
@@ -70,13 +60,14 @@ static void print_help(FILE *out, const char *group) {
   }
   fprintf(out, "\noptions:\n");
   print_options(out, options);
-  fprintf(out, "  %-20s %s\n  %-20s %s\n", "-h, --help", "this, or with a command more about it", "-V, --version", "the version");
+  fprintf(out, "  %-26s %s\n  %-26s %s\n", "-h, --help", "this, or with a command more about it", "-V, --version", "the version");
 }
 
 static void print_command_help(const struct ctl_command *command) {
-  printf("usage: weigatectl [-c FILE] %s%s%s%s%s%s\n\n%s\n\noptions:\n", command->group, command->verb ? " " : "",
-         command->verb ? command->verb : "", command->argument ? " " : "", command->argument ? command->argument : "",
-         command->options ? " [OPTION …]" : "", command->help);
+  char name[64];
+  printf("usage: weigatectl [-c FILE] %s%s%s%s\n\n%s\n\noptions:\n", name_of(command, name, sizeof name),
+         command->argument ? " " : "", command->argument ? command->argument : "", command->options ? " [OPTION …]" : "",
+         command->help);
   print_options(stdout, command->options);
 }
 
@@ -98,13 +89,6 @@ static bool is_group(const char *word) {
   return false;
 }
 
-static int take_value(struct command_line *line, unsigned flag, const char *value, struct err *err) {
-  if (flag == CTL_ACCOUNT) line->ctl.account = value;
-  if (flag == CTL_LIMIT && text_parse_u64(str_of(value), UINT64_C(1) << 40, &line->ctl.limit) != 0)
-    return err_set(err, "--limit %s: not a number", value);
-  return 0;
-}
-
 /* Returns how many words of argv the option took, or -1. */
 static int take_option(struct command_line *line, int left, char **argv, struct err *err) {
   const char *name = argv[0], *value = left > 1 ? argv[1] : NULL;
@@ -114,14 +98,8 @@ static int take_option(struct command_line *line, int left, char **argv, struct 
     line->ctl.conf_path = value;
     return value ? 2 : err_set(err, "-c needs a file");
   }
-  for (size_t i = 0; i < OPTION_ROWS; i++) {
-    const struct option_row *row = &option_rows[i];
-    if (!is(name, row->name)) continue;
-    line->ctl.options |= row->flag;
-    if (!row->value) return 1;
-    if (!value) return err_set(err, "%s needs %s", name, row->value);
-    return take_value(line, row->flag, value, err) == 0 ? 2 : -1;
-  }
+  int taken = ctl_option_take(&line->ctl, left, argv, err);
+  if (taken != 0) return taken;
   return err_set(err, "unknown option %s (an argument that begins with \"-\" stands behind \"--\")", name);
 }
 
@@ -145,14 +123,15 @@ static int read_command_line(int argc, char **argv, struct command_line *line, s
 }
 
 static int check_command(const struct ctl_command *command, const struct command_line *line, size_t words, struct err *err) {
-  if (line->words_count > words + (command->argument ? 1 : 0))
-    return err_set(err, "unexpected word \"%s\"", line->words[words + (command->argument ? 1 : 0)]);
-  if (command->argument && line->words_count == words)
-    return err_set(err, "%s %s needs %s", command->group, command->verb, command->argument);
-  for (size_t i = 0; i < OPTION_ROWS; i++)
-    if ((line->ctl.options & option_rows[i].flag) && !(command->options & option_rows[i].flag))
-      return err_set(err, "%s%s%s takes no %s", command->group, command->verb ? " " : "", command->verb ? command->verb : "",
-                     option_rows[i].name);
+  char name[64];
+  size_t taken = words + (command->argument ? 1 : 0);
+  name_of(command, name, sizeof name);
+  if (line->words_count > taken) return err_set(err, "unexpected word \"%s\"", line->words[taken]);
+  if (command->argument && command->argument[0] != '[' && line->words_count == words)
+    return err_set(err, "%s needs %s", name, command->argument);
+  for (size_t i = 0; i < CTL_OPTION_COUNT; i++)
+    if (ctl_has(&line->ctl, (enum ctl_option)i) && !(command->options & CTL_BIT(i)))
+      return err_set(err, "%s takes no %s", name, ctl_options[i].name);
   return 0;
 }
 
@@ -169,7 +148,7 @@ static int finish_output(struct err *err) {
 static int run_command(const struct ctl_command *command, struct command_line *line, size_t words) {
   struct err err = {""};
   if (check_command(command, line, words, &err) != 0) return complain(&err, EXIT_USAGE);
-  line->ctl.argument = command->argument ? line->words[words] : NULL;
+  line->ctl.argument = line->words_count > words ? line->words[words] : NULL;
   int result = seal_start(&err) == 0 ? command->run(&line->ctl, &err) : -1;
   struct err output_err;
   if (finish_output(&output_err) != 0 && result == 0) return complain(&output_err, EXIT_FAILURE);
@@ -177,7 +156,7 @@ static int run_command(const struct ctl_command *command, struct command_line *l
 }
 
 int main(int argc, char **argv) {
-  struct command_line line = {.ctl = {.conf_path = WEIGATE_CONF_FILE, .limit = CTL_LIMIT_UNSET}};
+  struct command_line line = {.ctl = {.conf_path = WEIGATE_CONF_FILE}};
   struct err err = {""};
   size_t words = 0;
   setlocale(LC_CTYPE, "C.UTF-8"); /* widths of characters; nothing else depends on it */

@@ -117,7 +117,8 @@ static int list_pages(const struct people *people, struct weigate_scan *scan, st
 }
 
 static uint64_t choose_limit(const struct ctl *ctl, enum form form) {
-  if (ctl->limit != CTL_LIMIT_UNSET) return ctl->limit == 0 ? UINT64_MAX : ctl->limit;
+  uint64_t limit = ctl_number(ctl, CTL_LIMIT, 0);
+  if (ctl_has(ctl, CTL_LIMIT)) return limit == 0 ? UINT64_MAX : limit;
   return form == FORM_TABLE && term_is_terminal() ? TERMINAL_LIMIT : UINT64_MAX;
 }
 
@@ -126,14 +127,14 @@ static int list_people(const struct ctl *ctl, const struct people *people, struc
   struct listing listing = {.form = ctl_has(ctl, CTL_JSON) ? FORM_JSON : ctl_has(ctl, CTL_PLAIN) ? FORM_PLAIN : FORM_TABLE};
   struct str appid;
   bool more = false;
-  if (people_appid(people, ctl->account, &appid, err) != 0) return -1;
+  if (people_appid(people, ctl_text(ctl, CTL_ACCOUNT), &appid, err) != 0) return -1;
   scan.appid = (struct weigate_text){appid.p, appid.n};
   listing.left = choose_limit(ctl, listing.form);
   buf_init(&listing.line, LINE_MAX_BYTES);
   int result = list_pages(people, &scan, &listing, &more, err);
   buf_done(&listing.line);
   if (result == 0 && listing.form == FORM_TABLE && listing.shown == 0) fputs("nobody is stored\n", stderr);
-  if (result == 0 && listing.form == FORM_TABLE && more && ctl->limit == CTL_LIMIT_UNSET)
+  if (result == 0 && listing.form == FORM_TABLE && more && !ctl_has(ctl, CTL_LIMIT))
     fprintf(stderr, "the first %llu; --limit 0 lists all\n", (unsigned long long)listing.shown);
   return result;
 }

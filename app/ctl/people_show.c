@@ -87,7 +87,7 @@ static int show_people(const struct ctl *ctl, const struct people *people, struc
   struct weigate_key keys[SIGNIN_ACCOUNTS_MAX];
   struct str only, openid = str_of(ctl->argument);
   struct weigate_keys batch = {.struct_size = sizeof batch, .stride = sizeof keys[0], .items = keys};
-  if (people_appid(people, ctl->account, &only, err) != 0) return -1;
+  if (people_appid(people, ctl_text(ctl, CTL_ACCOUNT), &only, err) != 0) return -1;
   for (size_t i = 0; i < people->conf->accounts_count; i++) {
     struct str appid = str_of(people->conf->accounts[i].appid);
     bool wanted = only.n == 0 || str_eq(appid, only);

@@ -222,3 +222,22 @@ def test_what_does_not_run_is_told_so(new_rig):
     for command in ('status', 'reload'):
         run = rig.ctl(command, check=False)
         assert run.returncode == 1 and 'weigate is not running' in run.stderr
+
+
+# --- the command line itself ----------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize('words, said', [
+    (['people', 'list', '--limit', 'x'], 'not a number from 0'),
+    (['people', 'list', '--limit', '-1'], 'not a number from 0'),
+    (['people', 'list', '--limit'], '--limit needs N'),
+    (['people', 'list', '--limit=3', '--limit=3'], 'given twice'),
+    (['people', 'list', '--json=yes'], '--json takes no value'),
+    (['people', 'list', '--running'], 'people list takes no --running'),
+    (['people', 'list', '--colour'], 'unknown option --colour'),
+    (['people', 'show'], 'people show needs OPENID'),
+    (['status', 'now'], 'unexpected word "now"'),
+    (['people', 'rename', 'x'], 'unknown command "rename"'),
+])
+def test_a_wrong_command_line_is_told_apart_from_a_failure(rig, words, said):
+    run = rig.ctl(*words, check=False)
+    assert run.returncode == 2 and said in run.stderr and not run.stdout
