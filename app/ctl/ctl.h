@@ -11,7 +11,9 @@
 #include "base/text.h"
 
 /* The options of all commands; each has its row in options.c. */
-enum ctl_option { CTL_JSON, CTL_PLAIN, CTL_ACCOUNT, CTL_LIMIT, CTL_RUNNING, CTL_OPTION_COUNT };
+/* clang-format off: one a line, so that two people who add one do not meet */
+enum ctl_option { CTL_JSON, CTL_PLAIN, CTL_ACCOUNT, CTL_LIMIT, CTL_RUNNING, CTL_OUTPUT, CTL_RATE, CTL_YES, CTL_OPTION_COUNT };
+/* clang-format on */
 
 /* Its place in the set of options that a command knows. */
 #define CTL_BIT(option) (UINT64_C(1) << (option))

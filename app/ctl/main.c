@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/seal.h"
 #include "ctl/ctl.h"
+#include "ctl/output.h"
 
 #define EXIT_USAGE 2
 /* A command, its argument, and one too many. */
@@ -149,6 +150,8 @@ static int run_command(const struct ctl_command *command, struct command_line *l
   struct err err = {""};
   if (check_command(command, line, words, &err) != 0) return complain(&err, EXIT_USAGE);
   line->ctl.argument = line->words_count > words ? line->words[words] : NULL;
+  const char *output = ctl_text(&line->ctl, CTL_OUTPUT);
+  if (output && output_redirect(output, &err) != 0) return complain(&err, EXIT_FAILURE);
   int result = seal_start(&err) == 0 ? command->run(&line->ctl, &err) : -1;
   struct err output_err;
   if (finish_output(&output_err) != 0 && result == 0) return complain(&output_err, EXIT_FAILURE);

@@ -105,10 +105,16 @@ int ctl_option_take(struct ctl *ctl, int argc, char *const *argv, struct err *er
 /* Numbers that stand for a count of records: a store of a million millions is beyond every plugin. */
 #define COUNT_MAX (UINT64_C(1) << 40)
 
+/* More than any store takes; what is above it is meant as no limit, and is said so. */
+#define RATE_MAX UINT64_C(10000000)
+
 const struct ctl_option_row ctl_options[CTL_OPTION_COUNT] = {
     [CTL_JSON] = {"--json", CTL_FLAG, NULL, "one JSON object a line"},
     [CTL_PLAIN] = {"--plain", CTL_FLAG, NULL, "columns separated by one tab, without a heading"},
     [CTL_ACCOUNT] = {"--account", CTL_TEXT, "NAME", "only this account: the name of its section, \"default\", or its appid"},
     [CTL_LIMIT] = {"--limit", CTL_NUMBER, "N", "at most N; 0 for all", 0, COUNT_MAX},
     [CTL_RUNNING] = {"--running", CTL_FLAG, NULL, "ask the running service in place of reading the file"},
+    [CTL_OUTPUT] = {"--output", CTL_TEXT, "FILE", "write to a new file, readable by its owner; an existing one is left alone"},
+    [CTL_RATE] = {"--rate", CTL_NUMBER, "N", "at most N a second", 1, RATE_MAX},
+    [CTL_YES] = {"--yes", CTL_FLAG, NULL, "do it without asking"},
 };

@@ -83,6 +83,17 @@ void term_add_span(struct buf *out, uint64_t seconds) {
     buf_addf(out, " %llu%s", (unsigned long long)(seconds % units[i].seconds / units[i + 1].seconds), units[i + 1].name);
 }
 
+bool term_confirm(const char *question) {
+  char answer[16] = "";
+  if (isatty(STDIN_FILENO) != 1) return false;
+  fprintf(stderr, "%s [y/N] ", question);
+  fflush(stderr);
+  if (!fgets(answer, sizeof answer, stdin)) return false;
+  struct str word = str_trim(str_of(answer));
+  if (str_ends(word, STR("\n"))) word.n--;
+  return str_eq_nocase(word, STR("y")) || str_eq_nocase(word, STR("yes"));
+}
+
 void term_print(struct buf *out) {
   fwrite(out->data ? out->data : "", 1, out->len, stdout);
   buf_clear(out);

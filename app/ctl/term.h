@@ -21,6 +21,8 @@ enum term_style { TERM_BOLD, TERM_DIM, TERM_GOOD, TERM_BAD };
 void term_add_styled(struct buf *out, enum term_style style, const char *text);
 /* "3d 4h", "12m 5s": the two largest units. */
 void term_add_span(struct buf *out, uint64_t seconds);
+/* Asks on a terminal whether to go on; anything but a yes is a no. Without a terminal to answer on it is a no. */
+bool term_confirm(const char *question);
 /* Writes the buffer to standard output and empties it. */
 void term_print(struct buf *out);
 

@@ -112,6 +112,21 @@ def test_root_leaves_no_file_of_its_own_in_the_store(new_rig, person):
     assert {path.stat().st_uid for path in (rig.dir / 'data').iterdir()} <= {owner} and owner != 0
 
 
+def test_output_goes_to_a_new_file_whole_or_not_at_all(rig, visitor, person, tmp_path):
+    """L04: an existing file, a symbolic link and a folder that is not there are refused; nothing unfinished stays behind."""
+    visitor.sign_in(person)
+    target = tmp_path / 'people.txt'
+    rig.ctl('people', 'list', '--json', '--output', str(target))
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    assert target.read_text() == rig.ctl('people', 'list', '--json').stdout
+    (tmp_path / 'link').symlink_to(tmp_path / 'nowhere')
+    for path, said in ((target, 'exists already'), (tmp_path / 'link', 'exists already'), (tmp_path / 'a/b', 'cannot be made'), ('/dev/full', 'exists already')):
+        run = rig.ctl('people', 'list', '--json', '--output', str(path), check=False)
+        assert run.returncode == 1 and said in run.stderr
+    assert rig.ctl('people', 'list', '--account', 'nobody', '--output', str(tmp_path / 'new'), check=False).returncode == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['link', 'people.txt']
+
+
 # --- keys ---------------------------------------------------------------------------------------------------------------------------
 
 def test_a_keys_file_is_made_once(new_rig):
