@@ -82,19 +82,27 @@ static int read_arguments(int argc, char **argv, struct arguments *ret_arguments
 }
 
 static int test_configuration(const struct conf *conf, struct err *err) {
-  if (probe_run(conf, PROBE_LOAD, err) != 0) return -1;
+  int locked = conf_lock_secrets(conf, err);
+  if (locked > 0) fprintf(stderr, "weigate: warning: %s\n", err->text);
+  if (locked < 0 || probe_run(conf, PROBE_LOAD, err) != 0) return -1;
   printf("%s is good: %zu account%s, %zu worker%s, storage plugin %s\n", conf->path, conf->accounts_count,
          conf->accounts_count == 1 ? "" : "s", conf->server.workers, conf->server.workers == 1 ? "" : "s",
          conf->store.plugin.plugin);
   return fflush(stdout) == 0 ? 0 : err_set(err, "cannot write: %m");
 }
 
+static int lock_secrets(const struct conf *conf, struct err *err) {
+  int locked = conf_lock_secrets(conf, err);
+  if (locked > 0) log_warn("%s", err->text);
+  return locked < 0 ? -1 : 0;
+}
+
 /* Takes the configuration over. */
 static int serve(struct conf *conf, const struct arguments *arguments, int *ret_status, struct err *err) {
   umask(077); /* before the log is made */
   master_register_metrics();
-  if (log_open(&conf->log, err) == 0 && process_harden(err) == 0 && probe_run(conf, PROBE_LOAD, err) == 0 &&
-      metrics_start(master_slots_count() - 1, err) == 0)
+  if (log_open(&conf->log, err) == 0 && process_harden(err) == 0 && lock_secrets(conf, err) == 0 &&
+      probe_run(conf, PROBE_LOAD, err) == 0 && metrics_start(master_slots_count() - 1, err) == 0)
     return master_run(STDIN_FILENO, arguments->conf_path, conf, ret_status, err);
   conf_free(conf);
   return -1;

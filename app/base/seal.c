@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/random.h"
+#include "base/vault.h"
 
 #define KEY_ID_BYTES  4
 #define NONCE_BYTES   crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
@@ -29,8 +30,8 @@ struct seal_key {
   uint8_t mac[PURPOSE_COUNT][SUBKEY_BYTES];
 };
 
-/* Lives in guarded memory that is locked where the limit permits, left out of core dumps, kept across fork and read-only once
- * filled. */
+/* Lives in guarded memory that is left out of core dumps, kept across fork and read-only once filled; seal_keys_lock() keeps it
+ * out of the swap. */
 struct seal_keys {
   size_t count;
   struct seal_key keys[SEAL_KEYS_MAX];
@@ -160,6 +161,10 @@ int seal_keys_parse(struct str text, struct seal_keys **ret_keys, struct err *er
 
 void seal_keys_free(struct seal_keys *keys) {
   sodium_free(keys);
+}
+
+int seal_keys_lock(const struct seal_keys *keys) {
+  return vault_lock(keys, sizeof *keys);
 }
 
 size_t seal_keys_count(const struct seal_keys *keys) {

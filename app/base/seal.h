@@ -31,6 +31,8 @@ int seal_start(struct err *err);
 int seal_keys_parse(struct str text, struct seal_keys **ret_keys, struct err *err);
 void seal_keys_free(struct seal_keys *keys); /* wipes them */
 size_t seal_keys_count(const struct seal_keys *keys);
+/* Keeps them out of the swap, in this process: vault_lock(). Any thread. */
+int seal_keys_lock(const struct seal_keys *keys);
 /* A new random key as 64 hex digits and NUL; -1 without random bytes. */
 int seal_key_new(char to[65]);
 

@@ -2,10 +2,13 @@
  * conf: the file's lines against the table of options, then what options must be to each other; before threads start. */
 #include "conf/conf.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "base/near.h"
 #include "base/scope.h"
+#include "base/vault.h"
 #include "conf/file.h"
 #include "conf/options.h"
 #include "conf/values.h"
@@ -210,7 +213,10 @@ static int set_all(struct conf *conf, struct err *err) {
   }
   if (str_eq(str_of(conf->server.control_socket), STR("off"))) conf->server.control_socket = NULL;
   if (conf->session.idle_ms > conf->session.lifetime_ms) return refuse_idle(conf, err);
-  conf->fcgi = (struct fcgi_settings){.head_deadline_ms = HEAD_DEADLINE_MS, .idle_deadline_ms = IDLE_DEADLINE_MS};
+  conf->fcgi = (struct fcgi_settings){.head_deadline_ms = HEAD_DEADLINE_MS,
+                                      .idle_deadline_ms = IDLE_DEADLINE_MS,
+                                      .allowed_uids = conf->server.allowed_peers,
+                                      .allowed_uids_count = conf->server.allowed_peers_count};
   if (set_accounts(conf, err) != 0 || list_plugin_options(conf, err) != 0) return -1;
   conf->store.plugin = conf_plugin(conf, conf->store.plugin.plugin, "storage.plugin");
   return 0;
@@ -245,12 +251,36 @@ void conf_free(struct conf *conf) {
     free(conf->kept[i]);
   }
   free(conf->kept);
+  for (size_t i = 0; i < conf->secrets_count; i++) vault_free(conf->secrets[i]);
+  free(conf->secrets);
   free(conf->plugin_options);
   seal_keys_free(conf->session.keys);
   free(conf->accounts);
   lines_done(&conf->lines);
   free(conf->path);
   free(conf);
+}
+
+static int lock_all(const struct conf *conf) {
+  int result = conf->session.keys ? seal_keys_lock(conf->session.keys) : 0;
+  for (size_t i = 0; result == 0 && i < conf->secrets_count; i++)
+    result = vault_lock(conf->secrets[i], strlen(conf->secrets[i]) + 1);
+  return result;
+}
+
+int conf_lock_secrets(const struct conf *conf, struct err *err) {
+  struct rlimit limit = {0};
+  int line = 0;
+  if (conf->server.lock_memory == SERVER_LOCK_NO || lock_all(conf) == 0) return 0;
+  int failed = errno;
+  getrlimit(RLIMIT_MEMLOCK, &limit);
+  conf_value(conf, "server", "", "lock_memory", &line);
+  err_set(
+      err,
+      "%s:%d: server.lock_memory: keys and AppSecrets may reach the swap, they cannot be locked in memory (%s; this process may "
+      "lock %llu bytes); raise LimitMEMLOCK= of the unit, or ulimit -l where it is started",
+      conf->path, line, strerrorname_np(failed), (unsigned long long)limit.rlim_cur);
+  return conf->server.lock_memory == SERVER_LOCK_REQUIRE ? -1 : 1;
 }
 
 const char *conf_value(const struct conf *conf, const char *section, const char *id, const char *name, int *ret_line) {

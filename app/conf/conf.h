@@ -17,12 +17,19 @@
 
 /* More than the CPUs of any machine this runs on; each has its row of counters. */
 #define SERVER_WORKERS_MAX 256
+/* A web server's user, an admin's, a monitor's: a list is a few names long. */
+#define SERVER_PEERS_MAX 16
+
+enum server_lock { SERVER_LOCK_TRY, SERVER_LOCK_REQUIRE, SERVER_LOCK_NO };
 
 struct server_settings {
   size_t workers;
   size_t signins_max;
   uint64_t grace_ms;
   const char *control_socket; /* NULL: none */
+  uint32_t allowed_peers[SERVER_PEERS_MAX];
+  size_t allowed_peers_count; /* 0: anybody that the socket lets in */
+  enum server_lock lock_memory;
 };
 
 struct conf {
@@ -37,8 +44,10 @@ struct conf {
   struct lines lines; /* what the file says, for conf_value() and printing */
   /* private */
   unsigned flags;
-  char **kept; /* texts that the settings point to, secrets among them */
+  char **kept; /* texts that the settings point to */
   size_t kept_count;
+  char **secrets; /* the same of AppSecrets, from vault_keep() */
+  size_t secrets_count;
   struct plugin_option *plugin_options; /* of all [plugin NAME] sections, section by section */
 };
 
@@ -53,6 +62,11 @@ int conf_load(const char *path, unsigned flags, struct conf **ret_conf, struct e
 int conf_parse(struct str text, const char *path, unsigned flags, struct conf **ret_conf, struct err *err);
 /* Wipes the secrets. Accepts NULL. */
 void conf_free(struct conf *conf);
+
+/* Locks keys and AppSecrets in the memory of the calling process, as server.lock_memory asks: once after conf_load(), and again
+ * in every child that lives on. 0 when they are, or need not be; 1 with the sentence where they are not and that is permitted; -1
+ * with the sentence where it is not. Any thread. */
+int conf_lock_secrets(const struct conf *conf, struct err *err);
 
 /* What the file gives for an option, or its default; *ret_line (may be NULL) is 0 for a default. id: "" or an account's name in
  * the file. NULL where there is neither. Any thread. */

@@ -58,6 +58,15 @@ const struct option options[] = {
      .is_reloadable = true, .help = "How long a stopping worker may take to finish the requests it has."},
     {SERVER(control_socket), .name = "control_socket", .type = OPTION_PATH_OR, .choices = "off",
      .fallback = "/run/weigate/control.sock", .help = "Unix socket that weigatectl talks to (mode 0600), or off."},
+    {SERVER(allowed_peers), .name = "allowed_peers", .type = OPTION_USERS, .max = SERVER_PEERS_MAX, .fallback = "",
+     .count_offset = offsetof(struct server_settings, allowed_peers_count), .is_reloadable = true,
+     .help =
+         "Users that may connect to the FastCGI socket (www-data, or 33), whatever its mode lets in; empty: anybody it does."},
+    {SERVER(lock_memory), .name = "lock_memory", .type = OPTION_CHOICE, .choices = "try|require|no", .fallback = "try",
+     .is_reloadable = true,
+     .help =
+         "Keeps keys and AppSecrets out of the swap: try warns where the limit of locked memory is too small, require refuses "
+         "to start."},
 
     {ACCOUNT(appid), .name = "appid", .type = OPTION_WORD, .max = WEIGATE_APPID_MAX, .example = "wx0123456789abcdef",
      .is_required = true, .is_reloadable = true, .help = "AppID of the Official Account."},

@@ -29,7 +29,8 @@ enum option_type {
   OPTION_URLS,        /* const char *[], count behind it: addresses without path; http for loopback only */
   OPTION_PREFIX,      /* const char *: "/weixin" */
   OPTION_NEXT,        /* const char *: where a visitor goes without a `next` */
-  OPTION_TIME_ZONE    /* int32_t: minutes east of UTC */
+  OPTION_TIME_ZONE,   /* int32_t: minutes east of UTC */
+  OPTION_USERS        /* uint32_t[], count behind it: names or numbers of this machine's users, separated by blanks */
 };
 
 struct option {

@@ -4,11 +4,13 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <pwd.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/scope.h"
+#include "base/vault.h"
 #include "conf/file.h"
 #include "web/url.h"
 
@@ -181,7 +183,10 @@ static int keep_secret(const struct setting *setting, const char *path, struct s
                      "%s has a blank, a second line or another odd byte at position %zu; it should hold the "
                      "AppSecret and nothing else",
                      path, i + 1);
-  return keep_text(setting, secret);
+  char *kept = value_keep_secret(setting->conf, secret);
+  if (!kept) return err_set(setting->err, "out of memory");
+  *(const char **)member(setting) = kept;
+  return 0;
 }
 
 static int read_secret(const struct setting *setting, struct buf *content) {
@@ -294,6 +299,33 @@ static int parse_time_zone(const struct setting *setting) {
   return err_set(setting->err, "\"%.*s\" is not an offset such as +08:00, from -14:00 to +14:00", STR_ARG(text));
 }
 
+static int find_user(struct str word, uint32_t *ret_uid) {
+  char name[64];
+  uint64_t number;
+  if (text_parse_u64(word, UINT32_MAX - 1, &number) == 0) {
+    *ret_uid = (uint32_t)number;
+    return 0;
+  }
+  const struct passwd *user = str_copy(word, name, sizeof name) == 0 ? getpwnam(name) : NULL;
+  if (!user) return -1;
+  *ret_uid = user->pw_uid;
+  return 0;
+}
+
+static int parse_users(const struct setting *setting) {
+  uint32_t *to = member(setting);
+  size_t *count = (size_t *)(void *)(setting->section + setting->option->count_offset);
+  struct str rest = setting->text, word;
+  while (take_blank_separated(&rest, &word)) {
+    if (*count == setting->option->max) return err_set(setting->err, "more than %d users", (int)setting->option->max);
+    if (find_user(word, &to[*count]) != 0)
+      return err_set(setting->err, "this machine has no user \"%.*s\"; name users as in /etc/passwd, separated by blanks",
+                     STR_ARG(word));
+    ++*count;
+  }
+  return 0;
+}
+
 static const struct {
   int (*parse)(const struct setting *setting);
   const char *words; /* what it accepts, for people; NULL: made from limits or choices */
@@ -318,6 +350,7 @@ static const struct {
     [OPTION_PREFIX] = {parse_prefix, "a path"},
     [OPTION_NEXT] = {parse_next, "a path on the site, or an address on an allowed origin"},
     [OPTION_TIME_ZONE] = {parse_time_zone, "an offset from -14:00 to +14:00"},
+    [OPTION_USERS] = {parse_users, "users of this machine separated by blanks"},
 };
 
 static void describe_choices(struct buf *out, const char *choices) {
@@ -365,11 +398,21 @@ void value_describe(struct buf *out, const struct option *option) {
   }
 }
 
+/* Takes over the copy, which may be NULL. */
+static char *keep_in(char ***list, size_t *count, char *copy, void (*release)(void *copy)) {
+  char **longer = copy ? realloc(*list, (*count + 1) * sizeof *longer) : NULL;
+  if (!longer) {
+    release(copy);
+    return NULL;
+  }
+  *list = longer;
+  return longer[(*count)++] = copy;
+}
+
 char *value_keep(struct conf *conf, struct str text) {
-  char **kept = realloc(conf->kept, (conf->kept_count + 1) * sizeof *kept);
-  if (!kept) return NULL;
-  conf->kept = kept;
-  char *copy = str_dup(text);
-  if (copy) kept[conf->kept_count++] = copy;
-  return copy;
+  return keep_in(&conf->kept, &conf->kept_count, str_dup(text), free);
+}
+
+char *value_keep_secret(struct conf *conf, struct str secret) {
+  return keep_in(&conf->secrets, &conf->secrets_count, vault_keep(secret), vault_free);
 }

@@ -16,5 +16,7 @@ int value_set(struct conf *conf, const struct option *option, struct str text, v
 void value_describe(struct buf *out, const struct option *option);
 /* A copy that lives as long as the configuration and is wiped with it; NULL without memory. */
 char *value_keep(struct conf *conf, struct str text);
+/* The same for a secret, in memory of its own: vault_keep(). */
+char *value_keep_secret(struct conf *conf, struct str secret);
 
 #endif

@@ -137,6 +137,10 @@ static int inspect_socket(struct reactor *reactor, struct err *err) {
     return err_set(err, "descriptor %d is not a listening socket: start weigate with spawn-fcgi or from its systemd socket", fd);
   reactor->is_unix = domain == AF_UNIX;
   reactor->is_tcp = domain == AF_INET || domain == AF_INET6;
+  if (reactor->settings.allowed_uids_count > 0 && !reactor->is_unix)
+    return err_set(err,
+                   "server.allowed_peers needs a Unix socket, whoever connects over the network shows no user; remove it, or "
+                   "start weigate with spawn-fcgi -s");
   int flags = fcntl(fd, F_GETFL);
   if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0)
     return err_set(err, "cannot make descriptor %d non-blocking: %m", fd);

@@ -100,12 +100,19 @@ static int start_probe(struct master *master, struct err *err) {
   return -1;
 }
 
+static int load(const char *path, struct conf **ret_conf, struct err *err) {
+  if (conf_load(path, 0, ret_conf, err) != 0) return -1;
+  int locked = conf_lock_secrets(*ret_conf, err);
+  if (locked > 0) log_warn("%s", err->text);
+  return locked < 0 ? -1 : 0;
+}
+
 static void begin(struct master *master) {
   struct reload *reload = &master->reload;
   struct err err = {""};
   reload->begun_count++;
   log_info("reload: reading %s", master->conf_path);
-  if (conf_load(master->conf_path, 0, &reload->conf, &err) == 0 && start_probe(master, &err) == 0) return;
+  if (load(master->conf_path, &reload->conf, &err) == 0 && start_probe(master, &err) == 0) return;
   conf_free(reload->conf);
   reload->conf = NULL;
   finish(master, err.text);

@@ -99,6 +99,11 @@ static void handle_channel(struct loop_watch *watch, uint32_t events) {
   drain(worker);
 }
 
+/* The master has warned where they cannot be, and a worker has the same limit. */
+static int lock_secrets(struct worker *worker, struct err *err) {
+  return conf_lock_secrets(worker->args->conf, err) < 0 ? -1 : 0;
+}
+
 /* Signals stay blocked in every thread and arrive here; what libfcgi installs for SIGPIPE is replaced afterwards. */
 static int start_loop(struct worker *worker, struct err *err) {
   static const int signals[] = {SIGTERM, SIGINT, SIGUSR1};
@@ -130,7 +135,8 @@ static int say_ready(struct worker *worker, struct err *err) {
 }
 
 /* In order; what one stage makes, the next needs. */
-static int (*const stages[])(struct worker *worker, struct err *err) = {start_loop, start_signin, start_reactor, say_ready};
+static int (*const stages[])(struct worker *worker, struct err *err) = {lock_secrets, start_loop, start_signin, start_reactor,
+                                                                        say_ready};
 
 _Noreturn static void end_failed(const struct worker_args *args, const struct err *err) {
   SCOPE_BUF struct buf message;

@@ -175,9 +175,10 @@ class Instance:
         self.write_conf()
         before = len(self.lines('master: ready'))
         user = ['-u', SERVICE_USER, '-g', SERVICE_USER] if IS_ROOT else []
+        limit = [] if self.rig.memlock is None else ['prlimit', f'--memlock={self.rig.memlock}:{self.rig.memlock}']
         with self.output.open('ab') as output:
             self.process = subprocess.Popen(
-                ['spawn-fcgi', '-n', *self.spawn_address(), *user, '--', str(self.rig.programs.weigate), '-c', str(self.conf)],
+                [*limit, 'spawn-fcgi', '-n', *self.spawn_address(), *user, '--', str(self.rig.programs.weigate), '-c', str(self.conf)],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=self.environment(), cwd='/')
         eventually(lambda: self.is_ready() and self.has_said_ready(before), what=f'weigate ready; it said: {self.said()}')
 
@@ -243,7 +244,7 @@ class Rig:
     prefix = '/weixin'
 
     def __init__(self, directory, programs, sandbox, conf=None, instances=1, tls=False, http='', server='', environment=None, start=True, shop=False,
-                 tcp=False, nginx=lambda text: text):
+                 tcp=False, nginx=lambda text: text, memlock=None):
         self.dir, self.programs, self.sandbox = directory, programs, sandbox
         self.overrides, self.tls = dict(conf or {}), tls
         if shop:
@@ -251,6 +252,7 @@ class Rig:
         self.extra = {'http': http, 'server': server}
         self.has_shop, self.tcp, self.change_nginx = shop, tcp, nginx
         self.environment = environment or {}
+        self.memlock = memlock  # bytes that weigate may lock in memory, where not the limit of whoever runs the tests
         self.known_secrets = {APPSECRET, SHOP_APPSECRET, WEBSITE_APPSECRET}
         self.exit_codes_expected = {0}
         self.nginx = None

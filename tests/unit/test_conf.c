@@ -77,8 +77,8 @@ static void minimal_file_gets_the_defaults(void **state) {
 static void every_value_reaches_its_member(void **state) {
   (void)state;
   assert_good(
-      "[server]\nworkers = 3\nsignins_max = 7\ngrace = 250ms\ncontrol_socket = off\n" MINIMAL
-      "scope = auto\nlang = en\nprefix = /a/b-c\ndefault_next = /home?x=1\n"
+      "[server]\nworkers = 3\nsignins_max = 7\ngrace = 250ms\ncontrol_socket = off\nallowed_peers = root 33\nlock_memory = "
+      "require\n" MINIMAL "scope = auto\nlang = en\nprefix = /a/b-c\ndefault_next = /home?x=1\n"
       "allowed_origins = https://shop.example.com\thttp://127.0.0.1:8080\noutside_wechat = authorize\nsnapshot = guest\n"
       "profile_max_age = 1h\ncode_without_state = yes\ntime_zone = -03:30\nauthorize_url = http://127.0.0.1:9/x/authorize\n"
       "api_urls = http://localhost:7\nconnect_timeout = 100ms\nrequest_timeout = 1s\n"
@@ -88,6 +88,10 @@ static void every_value_reaches_its_member(void **state) {
   assert_int_equal(conf->server.workers, 3);
   assert_int_equal(conf->server.grace_ms, 250);
   assert_null(conf->server.control_socket);
+  assert_int_equal(conf->fcgi.allowed_uids_count, 2);
+  assert_int_equal(conf->fcgi.allowed_uids[0], 0);
+  assert_int_equal(conf->fcgi.allowed_uids[1], 33);
+  assert_int_equal(conf->server.lock_memory, SERVER_LOCK_REQUIRE);
   assert_int_equal(account->scope, SIGNIN_SCOPE_AUTO);
   assert_string_equal(account->lang, "en");
   assert_string_equal(account->prefix, "/a/b-c");
