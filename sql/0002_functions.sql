@@ -64,8 +64,13 @@ END $$;
 CREATE FUNCTION weigate.subject_drop_orphan(who bigint) RETURNS void LANGUAGE sql AS $$
   DELETE FROM weigate.subject WHERE profile_no = who
     AND NOT EXISTS (SELECT FROM weigate.profile p WHERE p.profile_no = who)
+    AND NOT EXISTS (SELECT FROM weigate.user_day d WHERE d.profile_no = who)
     AND NOT EXISTS (SELECT FROM weigate.login_event e WHERE e.profile_no = who)
 $$;
+
+-- A number that stands for nobody: random, so that it says nothing about who it was, and below 0, so that it never becomes somebody.
+CREATE FUNCTION weigate.nobody() RETURNS bigint LANGUAGE sql AS
+$$ SELECT -1 - ('x' || left(replace(gen_random_uuid()::text, '-', ''), 12) || right(gen_random_uuid()::text, 3))::bit(60)::bigint $$;
 
 -- What is stored; first_seen_at is NULL where there is nobody.
 CREATE FUNCTION weigate.person_stored(who bigint) RETURNS weigate.person_write LANGUAGE plpgsql AS $$
@@ -265,20 +270,39 @@ BEGIN
   RETURN CASE WHEN is_won THEN 2 WHEN NOT is_moved AND (is_same OR NOT has_any) THEN 4 ELSE 3 END;
 END $$;
 
+-- The day's counts must be made anew. Whoever makes them takes the mark away first, and so waits for us; what he cannot see yet stays.
+CREATE FUNCTION weigate.rollup_mark(a_day date, app smallint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM FROM weigate.rollup_due WHERE day = a_day AND app_no = app LIMIT 1 FOR KEY SHARE;
+  IF NOT FOUND THEN INSERT INTO weigate.rollup_due (day, app_no) VALUES (a_day, app); END IF;
+END $$;
+
+-- A completed sign-in on a day before all that were known: that day is the first one now.
+CREATE FUNCTION weigate.first_day_move(who bigint, app smallint, from_day date) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE weigate.user_day SET is_first = false WHERE day = from_day AND app_no = app AND profile_no = who;
+  PERFORM weigate.rollup_mark(from_day, app);
+END $$;
+
 -- Counts one completed sign-in that was really inserted.
 CREATE FUNCTION weigate.login_count_add(who bigint, app smallint, a_day date, at timestamptz) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE is_first boolean;
+DECLARE
+  first_day date := (SELECT first_login_day FROM weigate.profile_activity WHERE profile_no = who);
+  is_new_day boolean;
 BEGIN
-  INSERT INTO weigate.user_day AS d (day, app_no, profile_no, logins, last_login_at) VALUES (a_day, app, who, 1, at)
+  INSERT INTO weigate.user_day AS d (day, app_no, profile_no, logins, last_login_at, is_first)
+    VALUES (a_day, app, who, 1, at, first_day IS NULL OR a_day < first_day)
     ON CONFLICT (day, app_no, profile_no) DO UPDATE SET logins = d.logins + 1, last_login_at = greatest(d.last_login_at, at)
-    RETURNING d.logins = 1 INTO is_first;
-  INSERT INTO weigate.profile_activity AS a (profile_no, last_login_at, last_login_day, login_count, login_days, days60)
-    VALUES (who, at, a_day, 1, 1, 1)
+    RETURNING d.logins = 1 INTO is_new_day;
+  IF a_day < first_day THEN PERFORM weigate.first_day_move(who, app, first_day); END IF;
+  INSERT INTO weigate.profile_activity AS a (profile_no, last_login_at, first_login_day, last_login_day, login_count, login_days, days60)
+    VALUES (who, at, a_day, a_day, 1, 1, 1)
     ON CONFLICT (profile_no) DO UPDATE SET
       last_login_at = greatest(a.last_login_at, at),
+      first_login_day = least(a.first_login_day, a_day),
       last_login_day = greatest(a.last_login_day, a_day),
       login_count = a.login_count + 1,
-      login_days = a.login_days + is_first::integer,
+      login_days = a.login_days + is_new_day::integer,
       days60 = CASE
         WHEN a_day - a.last_login_day >= 60 THEN 1
         WHEN a_day > a.last_login_day THEN (a.days60 << (a_day - a.last_login_day)) & ((1::bigint << 60) - 1) | 1
@@ -289,6 +313,7 @@ END $$;
 CREATE FUNCTION weigate.event_add(e weigate.event_write) RETURNS smallint LANGUAGE plpgsql AS $$
 DECLARE
   app smallint := weigate.app_number(e.appid);
+  today date := (SELECT (now() AT TIME ZONE a.time_zone)::date FROM weigate.app a WHERE a.app_no = app);
   who bigint;
   a_day date := date '1970-01-01' + e.event_day;
 BEGIN
@@ -305,6 +330,7 @@ BEGIN
       e.channel, e.network, e.node)
     ON CONFLICT (event_at, event_id) DO NOTHING;
   IF NOT FOUND THEN RETURN 4; END IF;
+  IF a_day < today THEN PERFORM weigate.rollup_mark(a_day, app); END IF;
   IF e.is_login AND who IS NOT NULL THEN PERFORM weigate.login_count_add(who, app, a_day, e.event_at); END IF;
   RETURN 1;
 END $$;
@@ -363,14 +389,48 @@ BEGIN
   RETURN CASE WHEN is_found THEN 2 ELSE 1 END;
 END $$;
 
--- Erases what is known of a number up to the stamp. Events and days of before stay under a new number that stands for nobody, so that
--- totals stay. True if there was a person.
+-- Moves a person's events and days of before the stamp to a number that stands for nobody, so that totals stay. A day on which the person
+-- came back is split.
+CREATE FUNCTION weigate.events_erase(who bigint, at timestamptz) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  nobody bigint := weigate.nobody();
+  shared record;
+BEGIN
+  UPDATE weigate.login_event SET profile_no = nobody, network = '' WHERE profile_no = who AND event_at <= at;
+  FOR shared IN SELECT d.day, d.app_no, d.logins, d.is_first, k.kept, g.last_gone_at, d.last_login_at
+      FROM weigate.user_day d
+      CROSS JOIN LATERAL (SELECT count(*)::integer AS kept FROM weigate.login_event e
+        WHERE e.profile_no = who AND e.event_day = d.day AND e.is_login) k
+      CROSS JOIN LATERAL (SELECT max(e.event_at) AS last_gone_at FROM weigate.login_event e
+        WHERE e.profile_no = nobody AND e.event_day = d.day AND e.is_login) g
+      WHERE d.profile_no = who AND d.last_login_at > at AND g.last_gone_at IS NOT NULL AND k.kept < d.logins LOOP
+    INSERT INTO weigate.user_day (day, app_no, profile_no, logins, last_login_at, is_first)
+      VALUES (shared.day, shared.app_no, nobody, shared.logins - shared.kept, shared.last_gone_at, shared.is_first);
+    UPDATE weigate.user_day SET logins = shared.kept WHERE day = shared.day AND app_no = shared.app_no AND profile_no = who;
+  END LOOP;
+  UPDATE weigate.user_day SET profile_no = nobody WHERE profile_no = who AND last_login_at <= at;
+  PERFORM weigate.activity_remake(who);
+END $$;
+
+-- Counts what is left of a person anew from its days.
+CREATE FUNCTION weigate.activity_remake(who bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  DELETE FROM weigate.profile_activity WHERE profile_no = who;
+  INSERT INTO weigate.profile_activity (profile_no, last_login_at, first_login_day, last_login_day, login_count, login_days, days60)
+    SELECT who, max(last_login_at), min(day), max(day), sum(logins), count(*),
+      bit_or(CASE WHEN l.last_day - day < 60 THEN 1::bigint << (l.last_day - day) ELSE 0 END)
+    FROM weigate.user_day, (SELECT max(day) AS last_day FROM weigate.user_day WHERE profile_no = who) l
+    WHERE profile_no = who HAVING count(*) > 0;
+  UPDATE weigate.user_day d SET is_first = true FROM weigate.profile_activity a
+    WHERE a.profile_no = who AND d.profile_no = who AND d.day = a.first_login_day AND NOT d.is_first;
+END $$;
+
+-- Erases what is known of a number up to the stamp. True if there was a person.
 CREATE FUNCTION weigate.subject_erase(who bigint, at timestamptz, write uuid) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
   old weigate.person_write := weigate.person_stored(who);
   kept weigate.person_write;
   app smallint;
-  nobody bigint;
 BEGIN
   IF old.first_seen_at IS NOT NULL THEN
     kept := weigate.person_strip(old, at, write);
@@ -384,22 +444,17 @@ BEGIN
   END IF;
   -- Also later rows may still show attributes of before: what the person said anew is in profile.
   DELETE FROM weigate.profile_history WHERE profile_no = who;
-  IF EXISTS (SELECT FROM weigate.login_event WHERE profile_no = who AND event_at <= at) THEN
-    nobody := nextval('weigate.profile_no');
-    UPDATE weigate.login_event SET profile_no = nobody, network = '' WHERE profile_no = who AND event_at <= at;
-    DELETE FROM weigate.user_day WHERE profile_no = who;
-    INSERT INTO weigate.user_day (day, app_no, profile_no, logins, last_login_at)
-      SELECT event_day, app_no, profile_no, count(*), max(event_at) FROM weigate.login_event
-      WHERE profile_no IN (who, nobody) AND is_login GROUP BY event_day, app_no, profile_no;
-    DELETE FROM weigate.profile_activity WHERE profile_no = who;
-    INSERT INTO weigate.profile_activity (profile_no, last_login_at, last_login_day, login_count, login_days, days60)
-      SELECT who, max(last_login_at), max(day), sum(logins), count(*),
-        bit_or(CASE WHEN l.last_day - day < 60 THEN 1::bigint << (l.last_day - day) ELSE 0 END)
-      FROM weigate.user_day, (SELECT max(day) AS last_day FROM weigate.user_day WHERE profile_no = who) l
-      WHERE profile_no = who HAVING count(*) > 0;
-  END IF;
+  PERFORM weigate.events_erase(who, at);
   RETURN old.first_seen_at IS NOT NULL;
 END $$;
+
+-- What the log of requests knows of an erased person: that it asked, and that it was erased.
+CREATE FUNCTION weigate.requests_erase(a_hash bytea) RETURNS void LANGUAGE sql AS $$
+  UPDATE weigate.privacy_request SET appid = NULL, openid = NULL,
+      done_at = CASE WHEN kind = 'erase' THEN coalesce(done_at, clock_timestamp()) ELSE done_at END,
+      outcome = CASE WHEN kind = 'erase' AND outcome = '' THEN 'done' ELSE outcome END
+    WHERE key_hash = a_hash AND (openid IS NOT NULL OR kind = 'erase' AND done_at IS NULL)
+$$;
 
 CREATE FUNCTION weigate.person_erase(k weigate.person_write) RETURNS smallint LANGUAGE plpgsql AS $$
 DECLARE
@@ -407,6 +462,7 @@ DECLARE
   outcome smallint := weigate.tombstone_put(k.key_hash, k.erased_at, k.erased_write);
 BEGIN
   IF outcome IN (1, 2) THEN outcome := CASE WHEN weigate.subject_erase(who, k.erased_at, k.erased_write) THEN 2 ELSE 7 END; END IF;
+  PERFORM weigate.requests_erase(k.key_hash);
   PERFORM weigate.subject_drop_orphan(who);
   RETURN outcome;
 END $$;
@@ -437,6 +493,7 @@ BEGIN
     PERFORM weigate.subject_erase(who, k.erased_at, k.erased_write);
     PERFORM weigate.subject_drop_orphan(who);
   END IF;
+  PERFORM weigate.requests_erase(k.key_hash);
   RETURN outcome;
 END $$;
 
@@ -517,65 +574,6 @@ BEGIN
     RETURN QUERY DELETE FROM weigate.ticket h WHERE h.kind = t.kind AND h.key = t.key
       RETURNING t.i, h.value, h.expires_at_us, h.flags;
   END LOOP;
-END $$;
-
--- Makes the partition of the month that holds the time. With the owner's rights, so that the service needs no DDL; attached rather than
--- created in place, because that does not lock out writers.
-CREATE FUNCTION weigate.partition_make(at timestamptz) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER
-  SET search_path = pg_catalog, pg_temp SET lock_timeout = '3s' AS $$
-DECLARE
-  month timestamp := date_trunc('month', at AT TIME ZONE 'Asia/Shanghai');
-  name text := 'login_event_' || to_char(month, 'YYYY_MM');
-BEGIN
-  PERFORM pg_advisory_xact_lock(1464292180, 2);
-  IF to_regclass('weigate.' || name) IS NOT NULL THEN RETURN false; END IF;
-  EXECUTE format('CREATE TABLE weigate.%I (LIKE weigate.login_event INCLUDING ALL) WITH (autovacuum_vacuum_insert_scale_factor = 0.02)', name);
-  EXECUTE format('ALTER TABLE weigate.login_event ATTACH PARTITION weigate.%I FOR VALUES FROM (%L) TO (%L)', name,
-    month AT TIME ZONE 'Asia/Shanghai', (month + interval '1 month') AT TIME ZONE 'Asia/Shanghai');
-  EXECUTE format('COMMENT ON TABLE weigate.%I IS %L', name, 'Events of ' || to_char(month, 'YYYY-MM') || ' (Asia/Shanghai).');
-  RETURN true;
-END $$;
-
--- Last month, this month and the next three.
-CREATE FUNCTION weigate.partitions_ahead() RETURNS integer LANGUAGE sql AS $$
-  SELECT count(*) FILTER (WHERE weigate.partition_make(now() + n * interval '1 month'))::integer FROM generate_series(-1, 3) n
-$$;
-
--- One bite of what is past its time; returns how many rows went.
-CREATE FUNCTION weigate.expire(now_us bigint, most integer, lock_ms integer) RETURNS integer LANGUAGE plpgsql AS $$
-DECLARE
-  gone integer;
-  total integer;
-BEGIN
-  PERFORM weigate.begin_call(lock_ms, false);
-  DELETE FROM weigate.ticket WHERE (kind, key) IN
-    (SELECT kind, key FROM weigate.ticket WHERE expires_at_us <= now_us LIMIT most FOR UPDATE SKIP LOCKED);
-  GET DIAGNOSTICS total = ROW_COUNT;
-  -- The stamp stays, so that an older token does not come back.
-  UPDATE weigate_secret.token SET sealed = '' WHERE profile_no IN (SELECT profile_no FROM weigate_secret.token
-    WHERE refresh_expires_us > 0 AND refresh_expires_us <= now_us AND sealed <> '' LIMIT most FOR UPDATE SKIP LOCKED);
-  GET DIAGNOSTICS gone = ROW_COUNT;
-  total := greatest(total, gone);
-  -- Longer than any queue, copy or backup that may still bring an erased person's old writes.
-  DELETE FROM weigate.tombstone WHERE key_hash IN (SELECT key_hash FROM weigate.tombstone
-    WHERE weigate.us(erased_at) <= now_us - 7776000000000 AND weigate.us(changed_at) <= now_us - 7776000000000 LIMIT most
-    FOR UPDATE SKIP LOCKED);
-  GET DIAGNOSTICS gone = ROW_COUNT;
-  RETURN greatest(total, gone);
-END $$;
-
-SELECT weigate.partitions_ahead();
-
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA weigate FROM PUBLIC;
-DO $$
-BEGIN
-  IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'weigate_app') THEN
-    GRANT USAGE ON SCHEMA weigate, weigate_secret TO weigate_app;
-    GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA weigate, weigate_secret TO weigate_app;
-    REVOKE INSERT, UPDATE, DELETE ON weigate.schema_migration FROM weigate_app;
-    GRANT USAGE ON ALL SEQUENCES IN SCHEMA weigate TO weigate_app;
-    GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA weigate TO weigate_app;
-  END IF;
 END $$;
 
 INSERT INTO weigate.schema_migration (version, name) VALUES (2, 'functions');

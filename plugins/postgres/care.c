@@ -9,6 +9,8 @@
 
 /* Rows that one transaction of maintenance takes out: some milliseconds. */
 #define EXPIRE_ROWS 1000
+/* Longer than any queue, copy or backup that may still bring an erased person's old writes. */
+#define TOMBSTONE_KEEP_US INT64_C(7776000000000)
 /* Up to here people are counted; beyond, the planner's estimate is good enough. A text, for it is part of the statement. */
 #define COUNT_MAX "10000"
 /* Fewer partitions ahead than this are too few: maintenance makes three. */
@@ -32,14 +34,12 @@ static void judge(PGresult *result, struct weigate_health *health) {
 }
 
 int care_health(struct weigate_handle *handle, struct weigate_call *call, struct weigate_health *ret_health) {
-  struct question question = {.sql =
-                                  "SELECT CASE WHEN c.reltuples < " COUNT_MAX
-                                  " THEN (SELECT count(*) FROM (SELECT FROM weigate.profile LIMIT " COUNT_MAX ") f)"
-                                  " ELSE c.reltuples::bigint END, pg_database_size(current_database()),"
-                                  " (current_setting('transaction_read_only') = 'on')::integer,"
-                                  " (SELECT count(*) FROM generate_series(1, 3) n WHERE to_regclass('weigate.login_event_' ||"
-                                  " to_char(now() AT TIME ZONE 'Asia/Shanghai' + n * interval '1 month', 'YYYY_MM')) IS NOT NULL)"
-                                  " FROM pg_class c WHERE c.oid = 'weigate.profile'::regclass",
+  struct question question = {.sql = "SELECT CASE WHEN c.reltuples < " COUNT_MAX
+                                     " THEN (SELECT count(*) FROM (SELECT FROM weigate.profile LIMIT " COUNT_MAX ") f)"
+                                     " ELSE c.reltuples::bigint END, pg_database_size(current_database()),"
+                                     " (current_setting('transaction_read_only') = 'on')::integer,"
+                                     " weigate.partitions_ready()"
+                                     " FROM pg_class c WHERE c.oid = 'weigate.profile'::regclass",
                               .doing = "ask for health"};
   PGresult *result = NULL;
   int class = handle_enter(handle, call);
@@ -64,17 +64,29 @@ static int work(struct weigate_handle *handle, struct weigate_call *call, struct
   return WEIGATE_OK;
 }
 
+/* What is past its time, and how long it is kept beyond that. */
+static const struct expiry {
+  const char *what;
+  int64_t keep_us;
+} expiries[] = {
+    {"tickets", 0},
+    {"tokens", 0},
+    {"tombstones", TOMBSTONE_KEEP_US},
+};
+
 /* Bite after bite, each its own transaction, as long as there is time and something to take out. */
-static int expire(struct weigate_handle *handle, struct weigate_call *call) {
-  char now[NUMBER_ROOM], most[NUMBER_ROOM], lock[NUMBER_ROOM];
+static int expire(struct weigate_handle *handle, struct weigate_call *call, const struct expiry *expiry) {
+  char before[NUMBER_ROOM], most[NUMBER_ROOM], lock[NUMBER_ROOM];
   int64_t count = EXPIRE_ROWS;
   int class = WEIGATE_OK;
   while (class == WEIGATE_OK && count == EXPIRE_ROWS && handle_ms_left(handle) > 0) {
-    struct question question = {.sql = "SELECT weigate.expire($1::bigint, $2::integer, $3::integer)",
+    struct question question = {.sql = "SELECT weigate.expire($1::text, timestamptz 'epoch' + $2::bigint * interval '1 "
+                                       "microsecond', $3::integer, $4::integer)",
                                 .doing = "drop what is past its time",
-                                .values = {handle_number(handle->now_us, now), handle_number(EXPIRE_ROWS, most),
+                                .values = {expiry->what, handle_number(handle->now_us - expiry->keep_us, before),
+                                           handle_number(EXPIRE_ROWS, most),
                                            handle_number((int64_t)handle_ms_left(handle), lock)},
-                                .count = 3};
+                                .count = 4};
     class = work(handle, call, &question, &count);
   }
   return class;
@@ -86,7 +98,8 @@ int care_maintain(struct weigate_handle *handle, struct weigate_call *call, uint
   int class = handle_enter(handle, call);
   if (class != WEIGATE_OK) return class;
   if (what & ~(WEIGATE_MAINTAIN_EXPIRE | WEIGATE_MAINTAIN_COMPACT)) return handle_invalid(call, "maintain: unknown work");
-  if (what & WEIGATE_MAINTAIN_EXPIRE) class = expire(handle, call);
+  for (size_t i = 0; what & WEIGATE_MAINTAIN_EXPIRE && class == WEIGATE_OK && i < sizeof(expiries) / sizeof(expiries[0]); i++)
+    class = expire(handle, call, &expiries[i]);
   if (class == WEIGATE_OK && what & WEIGATE_MAINTAIN_COMPACT) class = work(handle, call, &ahead, &made);
   return class;
 }

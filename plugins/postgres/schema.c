@@ -73,6 +73,30 @@ static int apply(struct weigate_handle *handle, struct weigate_call *call, size_
   return class;
 }
 
+/* Roles may have been made since the files were applied. Only who owns the functions can give rights; others leave them as they
+ * are. */
+static int grant_roles(struct weigate_handle *handle, struct weigate_call *call) {
+  struct question question = {.sql = "SELECT string_agg(role_name, ', ') FILTER (WHERE NOT is_there) FROM weigate.grant_roles()",
+                              .doing = "give the roles their rights"};
+  PGresult *result = NULL;
+  int64_t may = 0;
+  int class = ask_number(handle, call, "SELECT has_function_privilege('weigate.grant_roles()', 'EXECUTE')::integer", &may);
+  if (class != WEIGATE_OK || !may) return class;
+  class = handle_ask_raw(handle, call, &question, &result);
+  if (class != WEIGATE_OK) return class;
+  if (!PQgetisnull(result, 0, 0)) {
+    char line[256];
+    snprintf(
+        line, sizeof(line),
+        "postgres: there are no roles %s; where you want them, run sql/roles.sql as a superuser, then `weigatectl storage init` "
+        "again",
+        PQgetvalue(result, 0, 0));
+    handle->store->host.log(WEIGATE_LOG_INFO, line);
+  }
+  PQclear(result);
+  return WEIGATE_OK;
+}
+
 int schema_setup(struct weigate_handle *handle, struct weigate_call *call) {
   int class = handle_enter(handle, call);
   for (size_t i = 1; i <= schema_count && class == WEIGATE_OK; i++) {
@@ -83,6 +107,7 @@ int schema_setup(struct weigate_handle *handle, struct weigate_call *call) {
     else
       handle_drop(handle); /* the server undoes what was begun */
   }
+  if (class == WEIGATE_OK) class = grant_roles(handle, call);
   handle->is_schema_good = false;
   return class;
 }

@@ -86,12 +86,10 @@ static int record_once(struct weigate_handle *handle, struct weigate_call *call,
 
 /* The months of the events, in a transaction of its own. */
 static int make_partitions(struct weigate_handle *handle, struct weigate_call *call) {
-  struct question question = {
-      .sql = "SELECT count(weigate.partition_make(m)) FROM (SELECT DISTINCT date_trunc('month', r.event_at, 'Asia/Shanghai') AS m"
-             " FROM jsonb_populate_recordset(NULL::weigate.event_write, $1::jsonb) r ORDER BY 1) months",
-      .doing = "make a partition",
-      .values = {handle->events.bytes},
-      .count = 1};
+  struct question question = {.sql = "SELECT weigate.partitions_for($1::jsonb)",
+                              .doing = "make a partition",
+                              .values = {handle->events.bytes},
+                              .count = 1};
   PGresult *result = NULL;
   int class = handle_ask(handle, call, &question, &result);
   if (class == WEIGATE_OK) PQclear(result);
