@@ -12,10 +12,14 @@ const struct ctl_command ctl_commands[] = {
     {"status", NULL, NULL, CTL_BIT(CTL_JSON), "show the running service: workers, store, accounts, last reload", status_run},
     {"reload", NULL, NULL, 0, "let the running service read its configuration anew, and wait until it has", reload_run},
     {"people", "list", NULL,
-     CTL_BIT(CTL_JSON) | CTL_BIT(CTL_PLAIN) | CTL_BIT(CTL_ACCOUNT) | CTL_BIT(CTL_LIMIT) | CTL_BIT(CTL_OUTPUT),
+     CTL_BIT(CTL_JSON) | CTL_BIT(CTL_PLAIN) | CTL_BIT(CTL_ACCOUNT) | CTL_BIT(CTL_LIMIT) | CTL_BIT(CTL_OUTPUT) |
+         CTL_BIT(CTL_PLUGIN),
      "list stored people", people_list_run},
-    {"people", "show", "OPENID", CTL_BIT(CTL_JSON) | CTL_BIT(CTL_ACCOUNT), "show one stored person", people_show_run},
-    {"storage", "init", NULL, 0, "create or upgrade the tables of the storage plugin; what is there already stays",
-     storage_init_run},
+    {"people", "show", "OPENID", CTL_BIT(CTL_JSON) | CTL_BIT(CTL_ACCOUNT) | CTL_BIT(CTL_PLUGIN), "show one stored person",
+     people_show_run},
+    {"storage", "init", NULL, CTL_BIT(CTL_PLUGIN),
+     "create or upgrade the tables of the storage plugin; what is there already stays", storage_init_run},
+    {"storage", "copy", NULL, CTL_BIT(CTL_FROM) | CTL_BIT(CTL_TO) | CTL_BIT(CTL_RATE) | CTL_BIT(CTL_RESTART) | CTL_BIT(CTL_JSON),
+     "copy everything of one store into another, while both may be in use; goes on where it was stopped", storage_copy_run},
 };
 const size_t ctl_commands_count = sizeof ctl_commands / sizeof ctl_commands[0];

@@ -12,7 +12,21 @@
 
 /* The options of all commands; each has its row in options.c. */
 /* clang-format off: one a line, so that two people who add one do not meet */
-enum ctl_option { CTL_JSON, CTL_PLAIN, CTL_ACCOUNT, CTL_LIMIT, CTL_RUNNING, CTL_OUTPUT, CTL_RATE, CTL_YES, CTL_OPTION_COUNT };
+enum ctl_option {
+  CTL_JSON,
+  CTL_PLAIN,
+  CTL_ACCOUNT,
+  CTL_LIMIT,
+  CTL_RUNNING,
+  CTL_OUTPUT,
+  CTL_RATE,
+  CTL_YES,
+  CTL_FROM,
+  CTL_TO,
+  CTL_RESTART,
+  CTL_PLUGIN,
+  CTL_OPTION_COUNT
+};
 /* clang-format on */
 
 /* Its place in the set of options that a command knows. */
@@ -79,6 +93,8 @@ int reload_run(const struct ctl *ctl, struct err *err);
 int people_list_run(const struct ctl *ctl, struct err *err);
 int people_show_run(const struct ctl *ctl, struct err *err);
 int storage_init_run(const struct ctl *ctl, struct err *err);
+int storage_copy_run(const struct ctl *ctl, struct err *err);
+int storage_verify_run(const struct ctl *ctl, struct err *err);
 
 extern const struct ctl_command ctl_commands[];
 extern const size_t ctl_commands_count;

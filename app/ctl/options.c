@@ -116,5 +116,10 @@ const struct ctl_option_row ctl_options[CTL_OPTION_COUNT] = {
     [CTL_RUNNING] = {"--running", CTL_FLAG, NULL, "ask the running service in place of reading the file"},
     [CTL_OUTPUT] = {"--output", CTL_TEXT, "FILE", "write to a new file, readable by its owner; an existing one is left alone"},
     [CTL_RATE] = {"--rate", CTL_NUMBER, "N", "at most N a second", 1, RATE_MAX},
+    [CTL_FROM] = {"--from", CTL_TEXT, "PLUGIN",
+                  "the store that is read: a plugin's name or path, with the options of its [plugin NAME]"},
+    [CTL_TO] = {"--to", CTL_TEXT, "PLUGIN", "the store that is written to, or compared with"},
+    [CTL_PLUGIN] = {"--plugin", CTL_TEXT, "PLUGIN", "this storage plugin in place of storage.plugin: a name or a path"},
+    [CTL_RESTART] = {"--restart", CTL_FLAG, NULL, "begin anew, whatever an earlier copy has done"},
     [CTL_YES] = {"--yes", CTL_FLAG, NULL, "do it without asking"},
 };

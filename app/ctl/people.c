@@ -65,11 +65,11 @@ int people_open_plugin(const struct ctl *ctl, const char *plugin, const char *as
 }
 
 int people_open(const struct ctl *ctl, struct people *ret_people, struct err *err) {
-  return people_open_plugin(ctl, NULL, NULL, ret_people, err);
+  return people_open_plugin(ctl, ctl_text(ctl, CTL_PLUGIN), "--plugin", ret_people, err);
 }
 
 void people_close(struct people *people) {
-  people->plugin.desc->disconnect(people->handle);
+  plugin_disconnect(&people->plugin, people->handle);
   plugin_unload(&people->plugin);
   conf_free(people->conf);
 }

@@ -18,7 +18,7 @@ struct people {
 };
 
 /* Reads the configuration (without secrets), loads its plugin and connects. As root it first becomes the user that runs weigate,
- * so that no file of the store comes to belong to root. */
+ * so that no file of the store comes to belong to root. --plugin chooses another plugin than the configured one. */
 int people_open(const struct ctl *ctl, struct people *ret_people, struct err *err);
 /* The same for a named plugin (a name or a path) with the lines of its own section; asked_by: the option that named it, "--from".
  */

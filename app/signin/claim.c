@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/coro.h"
+#include "store/kinds.h"
 
 #define VERSION    2
 #define HEAD_BYTES (1 + 4 + 1 + 2)
@@ -91,7 +92,7 @@ static bool is_settled(const struct claim *claim, const struct store_ticket *fou
 void claim_of_state(struct claim *claim, const struct account *account, uint32_t made_at_s,
                     const uint8_t nonce[STATE_NONCE_BYTES]) {
   claim->account = account;
-  claim->kind = "state";
+  claim->kind = KIND_STATE;
   uint8_t named[4 + STATE_NONCE_BYTES];
   memcpy(bytes_put_u32(named, made_at_s), nonce, STATE_NONCE_BYTES);
   text_hex_encode(claim->key, named, sizeof(named));
@@ -100,7 +101,7 @@ void claim_of_state(struct claim *claim, const struct account *account, uint32_t
 void claim_of_code(struct claim *claim, const struct account *account, struct str code) {
   uint8_t print[16];
   claim->account = account;
-  claim->kind = "code";
+  claim->kind = KIND_CODE;
   seal_fingerprint(SEAL_CODE, account_context(account), code, print);
   text_hex_encode(claim->key, print, sizeof(print));
 }

@@ -16,8 +16,9 @@
 #include "base/random.h"
 #include "base/scope.h"
 #include "signin/session_api.h"
+#include "store/kinds.h"
 
-#define KIND        "handover"
+#define KIND        KIND_HANDOVER
 #define KEY_BYTES   (2 * STATE_NONCE_BYTES + 1)
 #define VALUE_BYTES (SESSION_PACKED_MAX + SEAL_OVERHEAD_BYTES)
 

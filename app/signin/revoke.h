@@ -11,10 +11,11 @@
 #include <weigate/storage.h>
 
 #include "base/text.h"
+#include "store/kinds.h"
 
 struct session;
 
-#define REVOKE_KIND "revoke"
+#define REVOKE_KIND KIND_REVOKE
 /* 16 bytes of fingerprint each in hex. */
 #define REVOKE_KEY_BYTES 33
 /* 40 bytes an entry: 10 MB at most. Beyond it every session as old as the oldest revocation is asked to sign in again: closed,

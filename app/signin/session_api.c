@@ -12,6 +12,7 @@
 #include "signin/claim.h"
 #include "signin/login.h"
 #include "signin/record.h"
+#include "store/kinds.h"
 #include "store/person_json.h"
 
 /* {"code":"…","state":"…"} with room for blanks. */
@@ -247,7 +248,7 @@ static bool is_first_to_refresh_wait(struct held *h) {
   text_hex_encode(key, print, sizeof(print));
   struct weigate_ticket ticket = {
       .struct_size = sizeof(ticket),
-      .kind = {"refresh", 7},
+      .kind = {KIND_REFRESH, sizeof(KIND_REFRESH) - 1},
       .key = {key, strlen(key)},
       .expires_at_us = clock_wall_us() + REFRESH_APART_S * INT64_C(1000000),
   };

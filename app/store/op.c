@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/texts.h"
+
 bool op_is_write(enum op_kind kind) {
   return kind == OP_RECORD || kind == OP_CLAIM || kind == OP_PUT || kind == OP_TAKE;
 }
@@ -12,47 +14,6 @@ bool op_is_write(enum op_kind kind) {
 const char *op_kind_name(enum op_kind kind) {
   static const char *const names[OP_KINDS] = {"record", "claim", "put", "take", "get", "load", "scan"};
   return names[kind];
-}
-
-/* --- texts: measured first, then copied one after the other --- */
-
-/* The members of a person that are texts; its bytes are theirs. */
-#define PERSON_TEXTS 14
-static void list_person_texts(struct weigate_person *p, struct weigate_text *texts[PERSON_TEXTS]) {
-  struct weigate_text *all[PERSON_TEXTS] = {
-      &p->appid, &p->openid,  &p->nickname, &p->headimgurl, &p->privilege, &p->language,     &p->raw,
-      &p->scope, &p->unionid, &p->province, &p->city,       &p->country,   &p->token_sealed, NULL};
-  memcpy(texts, all, sizeof(all));
-}
-
-#define EVENT_TEXTS 9
-static void list_event_texts(struct weigate_event *e, struct weigate_text *texts[EVENT_TEXTS]) {
-  struct weigate_text *all[EVENT_TEXTS] = {&e->appid,   &e->openid,  &e->outcome, &e->stage, &e->scope,
-                                           &e->channel, &e->network, &e->node,    NULL};
-  memcpy(texts, all, sizeof(all));
-}
-
-#define TICKET_TEXTS 4
-static void list_ticket_texts(struct weigate_ticket *t, struct weigate_text *texts[TICKET_TEXTS]) {
-  struct weigate_text *all[TICKET_TEXTS] = {&t->kind, &t->key, &t->value, NULL};
-  memcpy(texts, all, sizeof(all));
-}
-
-static size_t measure_texts(struct weigate_text *const *texts) {
-  size_t size = 0;
-  for (; *texts; texts++) size += (*texts)->size;
-  return size;
-}
-
-/* Points each text to its copy at `to`; returns the end. */
-static char *move_texts(struct weigate_text *const *texts, char *to) {
-  for (; *texts; texts++) {
-    size_t size = (*texts)->size;
-    if (size) memcpy(to, (*texts)->bytes, size);
-    (*texts)->bytes = size ? to : "";
-    to += size;
-  }
-  return to;
 }
 
 static struct op *new_op(enum op_kind kind, size_t text_bytes) {
@@ -67,14 +28,14 @@ struct op *op_new_record(const struct weigate_signin *signin) {
   struct weigate_person person = signin->person ? *signin->person : (struct weigate_person){0};
   struct weigate_event event = signin->event ? *signin->event : (struct weigate_event){0};
   struct weigate_ticket ticket = signin->ticket ? *signin->ticket : (struct weigate_ticket){0};
-  struct weigate_text *texts[PERSON_TEXTS];
+  struct weigate_text *texts[TEXTS_MAX];
   size_t size = 0;
-  list_person_texts(&person, texts);
-  size += measure_texts(texts);
-  list_event_texts(&event, texts);
-  size += measure_texts(texts);
-  list_ticket_texts(&ticket, texts);
-  size += measure_texts(texts);
+  texts_of_person(&person, texts);
+  size += texts_measure(texts);
+  texts_of_event(&event, texts);
+  size += texts_measure(texts);
+  texts_of_ticket(&ticket, texts);
+  size += texts_measure(texts);
   struct op *op = new_op(OP_RECORD, size);
   if (!op) return NULL;
   op->person = person;
@@ -84,24 +45,24 @@ struct op *op_new_record(const struct weigate_signin *signin) {
                                        .person = signin->person ? &op->person : NULL,
                                        .event = signin->event ? &op->event : NULL,
                                        .ticket = signin->ticket ? &op->ticket : NULL};
-  list_person_texts(&op->person, texts);
-  char *end = move_texts(texts, op->bytes);
-  list_event_texts(&op->event, texts);
-  end = move_texts(texts, end);
-  list_ticket_texts(&op->ticket, texts);
-  move_texts(texts, end);
+  texts_of_person(&op->person, texts);
+  char *end = texts_move(texts, op->bytes);
+  texts_of_event(&op->event, texts);
+  end = texts_move(texts, end);
+  texts_of_ticket(&op->ticket, texts);
+  texts_move(texts, end);
   return op;
 }
 
 struct op *op_new_ticket(enum op_kind kind, const struct weigate_ticket *ticket) {
   struct weigate_ticket copy = *ticket;
-  struct weigate_text *texts[TICKET_TEXTS];
-  list_ticket_texts(&copy, texts);
-  struct op *op = new_op(kind, measure_texts(texts));
+  struct weigate_text *texts[TEXTS_MAX];
+  texts_of_ticket(&copy, texts);
+  struct op *op = new_op(kind, texts_measure(texts));
   if (!op) return NULL;
   op->ticket = copy;
-  list_ticket_texts(&op->ticket, texts);
-  move_texts(texts, op->bytes);
+  texts_of_ticket(&op->ticket, texts);
+  texts_move(texts, op->bytes);
   return op;
 }
 
@@ -111,7 +72,7 @@ struct op *op_new_load(struct weigate_text appid, struct weigate_text openid, ui
   op->key = (struct weigate_key){.struct_size = sizeof(op->key), .appid = appid, .openid = openid};
   op->want = want;
   struct weigate_text *texts[] = {&op->key.appid, &op->key.openid, NULL};
-  move_texts(texts, op->bytes);
+  texts_move(texts, op->bytes);
   return op;
 }
 
@@ -140,15 +101,15 @@ void op_free(struct op *op) {
 
 int op_keep_ticket(struct op *op, const struct weigate_ticket *ticket) {
   struct weigate_ticket copy = {0};
-  struct weigate_text *texts[TICKET_TEXTS];
+  struct weigate_text *texts[TEXTS_MAX];
   memcpy(&copy, ticket, ticket->struct_size < sizeof(copy) ? ticket->struct_size : sizeof(copy));
-  list_ticket_texts(&copy, texts);
-  struct op_ticket *kept = malloc(sizeof(*kept) + measure_texts(texts));
+  texts_of_ticket(&copy, texts);
+  struct op_ticket *kept = malloc(sizeof(*kept) + texts_measure(texts));
   if (!kept) return -1;
   kept->next = NULL;
   kept->ticket = copy;
-  list_ticket_texts(&kept->ticket, texts);
-  move_texts(texts, kept->bytes);
+  texts_of_ticket(&kept->ticket, texts);
+  texts_move(texts, kept->bytes);
   *op->tickets_end = kept;
   op->tickets_end = &kept->next;
   return 0;
@@ -156,16 +117,16 @@ int op_keep_ticket(struct op *op, const struct weigate_ticket *ticket) {
 
 int op_keep_person(struct op *op, const struct weigate_person *person) {
   struct weigate_person *copy = &op->found.person;
-  struct weigate_text *texts[PERSON_TEXTS];
+  struct weigate_text *texts[TEXTS_MAX];
   *copy = (struct weigate_person){0};
   memcpy(copy, person, person->struct_size < sizeof(*copy) ? person->struct_size : sizeof(*copy));
   copy->struct_size = sizeof(*copy);
-  list_person_texts(copy, texts);
-  size_t size = measure_texts(texts);
+  texts_of_person(copy, texts);
+  size_t size = texts_measure(texts);
   buf_init(&op->found.memory, size + 1);
   char *to = buf_reserve(&op->found.memory, size + 1);
   if (!to) return -1;
-  move_texts(texts, to);
+  texts_move(texts, to);
   buf_grew(&op->found.memory, size);
   op->found.is_found = true;
   return 0;

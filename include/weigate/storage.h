@@ -181,7 +181,8 @@ struct weigate_person {
 
 /* --- sign-in events ---------------------------------------------------------------------------------------------------------- */
 
-#define WEIGATE_EVENT_LOGIN 0x01u    /* a completed sign-in of this person: counts towards login_count and login_days */
+#define WEIGATE_EVENT_LOGIN 0x01u    /* a completed sign-in of this person: counts towards login_count and login_days (without an
+                                      * openid: of somebody who was erased since, and counts for nobody) */
 #define WEIGATE_EVENT_SNAPSHOT 0x02u /* a virtual visitor of WeChat's snapshot mode: no openid, never a person */
 
 /* How one sign-in ended. Idempotent by (event_at_us, event_id), both made once by the host (the time comes first so that stores can part

@@ -134,7 +134,7 @@ const char *check_event(const struct weigate_event *event, int64_t now_us) {
       {is_time(e->event_at_us, now_us), "event_at_us"},
       {e->reserved == 0, "reserved"},
       {is_word(e->appid, WEIGATE_APPID_MAX), "appid"},
-      {is_text(e->openid, WEIGATE_OPENID_MAX) && !(is_snapshot && e->openid.size) && !(is_login && !e->openid.size), "openid"},
+      {is_text(e->openid, WEIGATE_OPENID_MAX) && !(is_snapshot && e->openid.size), "openid"},
       {is_text(e->outcome, WEIGATE_WORD_MAX), "outcome"},
       {is_text(e->stage, WEIGATE_WORD_MAX), "stage"},
       {is_text(e->scope, WEIGATE_SCOPE_MAX), "event.scope"},

@@ -16,10 +16,11 @@ FOLDERS = {
     'fetch': {'base'},
     'wechat': {'base', 'fetch'},
     'store': {'base'},
+    'move': {'base', 'store'},
     'signin': {'base', 'fcgi', 'web', 'fetch', 'wechat', 'store'},
     'conf': {'base', 'fcgi', 'web', 'fetch', 'wechat', 'store', 'signin'},
     'master': {'base', 'fcgi', 'web', 'fetch', 'wechat', 'store', 'signin', 'conf'},
-    'ctl': {'base', 'web', 'store', 'signin', 'conf', 'master'},
+    'ctl': {'base', 'web', 'store', 'move', 'signin', 'conf', 'master'},
     '.': {'base', 'conf', 'master', 'signin', 'store', 'fetch', 'fcgi'},  # main.c
 }
 # Who may see a library: each is met in one place.
