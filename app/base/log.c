@@ -158,18 +158,30 @@ unsigned long log_lost_count(void) {
   return atomic_load(&lost_count);
 }
 
-void log_line(enum log_level level, const char *format, ...) {
-  if (!log_would(level)) return;
+static void write_args(enum log_level level, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
+static void write_args(enum log_level level, const char *format, va_list args) {
   int saved_errno = errno;
   char raw[LOG_MESSAGE_BYTES + 4]; /* room to see whether the cut falls into a code point */
-  va_list args;
-  va_start(args, format);
   int n = vsnprintf(raw, sizeof raw, format, args);
-  va_end(args);
   struct buf message;
   buf_init(&message, LOG_MESSAGE_BYTES);
   if (n > 0) text_printable(&message, str_make(raw, utf8_cut(str_of(raw), LOG_MESSAGE_BYTES)), LOG_MESSAGE_BYTES);
   write_message(level, buf_str(&message));
   buf_done(&message);
   errno = saved_errno;
+}
+
+void log_line(enum log_level level, const char *format, ...) {
+  va_list args;
+  if (!log_would(level)) return;
+  va_start(args, format);
+  write_args(level, format, args);
+  va_end(args);
+}
+
+void log_audit(const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  write_args(LOG_LEVEL_INFO, format, args);
+  va_end(args);
 }

@@ -30,6 +30,8 @@ unsigned long log_lost_count(void);
 
 /* printf-like; the resulting line passes text_printable() and is cut below 2 KiB; errno is kept. Any thread. */
 void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The same at every level that is set: what an admin did to people and keys. Any thread. */
+void log_audit(const char *format, ...) __attribute__((format(printf, 1, 2)));
 #define log_error(...) log_line(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warn(...)  log_line(LOG_LEVEL_WARN, __VA_ARGS__)
 #define log_info(...)  log_line(LOG_LEVEL_INFO, __VA_ARGS__)

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "base/json.h"
 #include "base/scope.h"
 #include "base/text.h"
 #include "master/control.h"
@@ -57,17 +58,24 @@ static int read_line(int fd, struct buf *line, struct err *err) {
   }
 }
 
-static int send_question(int fd, const char *command, struct err *err) {
+/* text: a member of its own, or NULL. */
+static int send_question(int fd, const char *command, const char *text, struct err *err) {
   SCOPE_BUF struct buf question;
   buf_init(&question, CONTROL_REQUEST_MAX_BYTES);
-  buf_addf(&question, "{\"command\":\"%s\",\"version\":\"%s\"}\n", command, PACKAGE_VERSION);
+  buf_addf(&question, "{\"command\":\"%s\",\"version\":\"%s\"", command, PACKAGE_VERSION);
+  if (text) buf_add_text(&question, ",\"text\":");
+  if (text) json_add_string(&question, str_of(text));
+  buf_add_text(&question, "}\n");
+  if (question.failed) return err_set(err, "the question is too long");
   ssize_t n = send(fd, question.data, question.len, MSG_NOSIGNAL);
   return n == (ssize_t)question.len ? 0 : err_set(err, "cannot ask weigate: %m");
 }
 
-int call_master(const struct conf *conf, const char *command, struct buf *line, struct cJSON **ret_answer, struct err *err) {
+static int ask(const struct conf *conf, const char *command, const char *text, struct buf *line, struct cJSON **ret_answer,
+               struct err *err) {
   SCOPE_CLOSE int fd = -1;
-  if (connect_master(conf, &fd, err) != 0 || send_question(fd, command, err) != 0 || read_line(fd, line, err) != 0) return -1;
+  if (connect_master(conf, &fd, err) != 0 || send_question(fd, command, text, err) != 0 || read_line(fd, line, err) != 0)
+    return -1;
   cJSON *answer = cJSON_ParseWithLength(line->data, line->len);
   if (!answer) return err_set(err, "weigate's answer is no JSON");
   if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(answer, "ok"))) {
@@ -78,6 +86,19 @@ int call_master(const struct conf *conf, const char *command, struct buf *line, 
   err_set(err, "%s", cJSON_IsString(why) ? why->valuestring : "weigate refused without a reason");
   cJSON_Delete(answer);
   return -1;
+}
+
+int call_master(const struct conf *conf, const char *command, struct buf *line, struct cJSON **ret_answer, struct err *err) {
+  return ask(conf, command, NULL, line, ret_answer, err);
+}
+
+int call_audit(const struct conf *conf, const char *text) {
+  SCOPE_BUF struct buf line;
+  struct cJSON *answer = NULL;
+  buf_init(&line, CONTROL_REQUEST_MAX_BYTES);
+  int result = ask(conf, "audit", text, &line, &answer, NULL);
+  cJSON_Delete(answer);
+  return result;
 }
 
 int call_whose(const struct conf *conf, uid_t *ret_uid, gid_t *ret_gid) {

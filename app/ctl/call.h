@@ -14,6 +14,8 @@ struct cJSON;
 /* Sends the command and waits for its answer, at most a minute. The answer is parsed into *ret_answer (freed with cJSON_Delete)
  * and, as it came, in *line (initialised by the caller). A refusal by the master is a failure with the master's sentence. */
 int call_master(const struct conf *conf, const char *command, struct buf *line, struct cJSON **ret_answer, struct err *err);
+/* Has the master write an audit line to the service's log. -1 where none answers. */
+int call_audit(const struct conf *conf, const char *text);
 /* Who runs the master; -1 where none answers. */
 int call_whose(const struct conf *conf, uid_t *ret_uid, gid_t *ret_gid);
 

@@ -17,6 +17,13 @@ const struct ctl_command ctl_commands[] = {
      "list stored people", people_list_run},
     {"people", "show", "OPENID", CTL_BIT(CTL_JSON) | CTL_BIT(CTL_ACCOUNT) | CTL_BIT(CTL_PLUGIN), "show one stored person",
      people_show_run},
+    {"people", "export", NULL,
+     CTL_BIT(CTL_FORMAT) | CTL_BIT(CTL_OUTPUT) | CTL_BIT(CTL_ACCOUNT) | CTL_BIT(CTL_LIMIT) | CTL_BIT(CTL_ERASED),
+     "write out stored people whole, so that people import can read them back; tokens stay", people_export_run},
+    {"people", "import", "FILE|-",
+     CTL_BIT(CTL_FORMAT) | CTL_BIT(CTL_ACCOUNT) | CTL_BIT(CTL_RATE) | CTL_BIT(CTL_DRY_RUN) | CTL_BIT(CTL_OBSERVED_AT) |
+         CTL_BIT(CTL_FROM_LINE) | CTL_BIT(CTL_FIELD),
+     "store people from a file of people export or from another system's table of WeChat users", people_import_run},
     {"storage", "init", NULL, CTL_BIT(CTL_PLUGIN),
      "create or upgrade the tables of the storage plugin; what is there already stays", storage_init_run},
     {"storage", "copy", NULL, CTL_BIT(CTL_FROM) | CTL_BIT(CTL_TO) | CTL_BIT(CTL_RATE) | CTL_BIT(CTL_RESTART) | CTL_BIT(CTL_JSON),

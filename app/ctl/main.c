@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/seal.h"
+#include "ctl/audit.h"
 #include "ctl/ctl.h"
 #include "ctl/output.h"
 
@@ -110,7 +111,7 @@ static int read_command_line(int argc, char **argv, struct command_line *line, s
     if (!only_words && is(argv[i], "--")) {
       only_words = true;
       i++;
-    } else if (!only_words && argv[i][0] == '-') {
+    } else if (!only_words && argv[i][0] == '-' && argv[i][1] != '\0') {
       int taken = take_option(line, argc - i, argv + i, err);
       if (taken < 0) return -1;
       i += taken;
@@ -164,6 +165,7 @@ int main(int argc, char **argv) {
   size_t words = 0;
   setlocale(LC_CTYPE, "C.UTF-8"); /* widths of characters; nothing else depends on it */
   log_name("weigatectl");
+  audit_start();
   if (read_command_line(argc, argv, &line, &err) != 0) return complain(&err, EXIT_USAGE);
   const struct ctl_command *command = find_command(&line, &words);
   if (line.wants_version) {

@@ -122,4 +122,12 @@ const struct ctl_option_row ctl_options[CTL_OPTION_COUNT] = {
     [CTL_PLUGIN] = {"--plugin", CTL_TEXT, "PLUGIN", "this storage plugin in place of storage.plugin: a name or a path"},
     [CTL_RESTART] = {"--restart", CTL_FLAG, NULL, "begin anew, whatever an earlier copy has done"},
     [CTL_YES] = {"--yes", CTL_FLAG, NULL, "do it without asking"},
+    [CTL_FORMAT] = {"--format", CTL_CHOICE, "FORMAT", "jsonl (one JSON object a line) or csv", .choices = "jsonl|csv"},
+    [CTL_ERASED] = {"--erased", CTL_FLAG, NULL, "with the marks that erasures left, which hold nothing of the person"},
+    [CTL_DRY_RUN] = {"--dry-run", CTL_FLAG, NULL, "say what would be done, and change nothing"},
+    [CTL_OBSERVED_AT] = {"--observed-at", CTL_TEXT, "TIME",
+                         "when records without stamps were true (default: the file's own time)"},
+    [CTL_FROM_LINE] = {"--from-line", CTL_NUMBER, "N", "go on at this line", 1, COUNT_MAX},
+    [CTL_FIELD] = {"--field", CTL_LIST, "OURS=THEIRS",
+                   "what another system calls a field, such as nickname=nick_name; repeatable"},
 };

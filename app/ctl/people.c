@@ -8,10 +8,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "ctl/call.h"
+#include "ctl/progress.h"
 
 /* An admin waits a little longer than a visitor. */
 #define CONNECT_MAX_MS 10000
+/* A batch of hundreds, tried again as long as a restart of the store takes. */
+#define MERGE_CALL_MAX_MS 10000
+#define MERGE_MAX_MS      30000
+#define MERGE_PAUSE_MS    250
 
 /* Where the service does not run: who owns what the plugin's options name, or the folder it would be made in. */
 static int find_owner(const struct conf *conf, uid_t *ret_uid, gid_t *ret_gid) {
@@ -84,6 +90,29 @@ int people_appid(const struct people *people, const char *account, struct str *r
     return 0;
   }
   return err_set(err, "there is no account \"%s\" in %s", account, people->conf->path);
+}
+
+uint64_t people_estimate(const struct people *people) {
+  struct weigate_call call = plugin_call(CONNECT_MAX_MS);
+  struct weigate_health health = {.struct_size = sizeof health};
+  return people->plugin.desc->health(people->handle, &call, &health) == WEIGATE_OK ? health.people_estimate : 0;
+}
+
+static bool is_passing(int class) {
+  return class == WEIGATE_BUSY || class == WEIGATE_UNAVAILABLE || class == WEIGATE_TIMEOUT || class == WEIGATE_OUTCOME_UNKNOWN;
+}
+
+int people_merge(const struct people *people, const struct weigate_people *batch, struct weigate_result *results,
+                 struct err *err) {
+  for (uint64_t give_up_ms = clock_mono_ms() + MERGE_MAX_MS;;) {
+    struct weigate_call call = plugin_call(MERGE_CALL_MAX_MS);
+    for (size_t i = 0; i < batch->count; i++) results[i] = (struct weigate_result){.struct_size = sizeof results[0]};
+    int class = people->plugin.desc->merge_people(people->handle, &call, batch, results);
+    if (class == WEIGATE_OK) return 0;
+    if (!is_passing(class) || clock_mono_ms() >= give_up_ms || progress_is_interrupted())
+      return people_refuse(people, "cannot store people", class, &call, err);
+    progress_pause(call.retry_after_ms > MERGE_PAUSE_MS ? call.retry_after_ms : MERGE_PAUSE_MS);
+  }
 }
 
 int people_refuse(const struct people *people, const char *what, int class, const struct weigate_call *call, struct err *err) {

@@ -27,6 +27,12 @@ int people_open_plugin(const struct ctl *ctl, const char *plugin, const char *as
 void people_close(struct people *people);
 /* The appid that --account means (a section's name or an appid); "" for all. */
 int people_appid(const struct people *people, const char *account, struct str *ret_appid, struct err *err);
+/* How many people the store holds, about; 0 where it does not say. */
+uint64_t people_estimate(const struct people *people);
+/* merge_people, sent again while the store is busy, away, or did not say what became of it; for half a minute. Results are filled
+ * when it returns 0. */
+int people_merge(const struct people *people, const struct weigate_people *batch, struct weigate_result *results,
+                 struct err *err);
 /* The sentence for a call of the plugin that failed; returns -1. */
 int people_refuse(const struct people *people, const char *what, int class, const struct weigate_call *call, struct err *err);
 

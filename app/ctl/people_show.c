@@ -7,6 +7,7 @@
 #include "ctl/people.h"
 #include "ctl/term.h"
 #include "store/person_json.h"
+#include "store/person_text.h"
 
 #define LOAD_MAX_MS 10000
 /* One person as JSON: all fields at their limits, every byte escaped to six. */
@@ -20,14 +21,6 @@ struct showing {
 
 static struct str slice(struct weigate_text text) {
   return str_make(text.bytes, text.size);
-}
-
-static bool is_openid(struct str openid) {
-  for (size_t i = 0; i < openid.n; i++) {
-    char c = openid.p[i];
-    if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_')) return false;
-  }
-  return openid.n > 0 && openid.n <= WEIGATE_OPENID_MAX;
 }
 
 static void add_row(struct buf *out, const char *label, struct str value) {
@@ -105,7 +98,7 @@ static int show_people(const struct ctl *ctl, const struct people *people, struc
 int people_show_run(const struct ctl *ctl, struct err *err) {
   struct people people;
   struct showing showing = {.as_json = ctl_has(ctl, CTL_JSON)};
-  if (!is_openid(str_of(ctl->argument)))
+  if (!person_is_openid(str_of(ctl->argument)))
     return err_set(err, "that is no openid: 1 to %d letters, digits, \"-\" and \"_\"", WEIGATE_OPENID_MAX);
   if (people_open(ctl, &people, err) != 0) return -1;
   buf_init(&showing.out, LINE_MAX_BYTES);

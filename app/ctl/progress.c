@@ -43,6 +43,11 @@ bool progress_is_interrupted(void) {
   return interrupted != 0;
 }
 
+void progress_pause(uint64_t ms) {
+  const struct timespec pause = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000};
+  if (!interrupted) clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
+}
+
 /* 1234567 as "1,234,567". */
 static void add_count(struct buf *out, uint64_t count) {
   char digits[32];
@@ -106,8 +111,7 @@ static void keep_rate(struct progress *progress) {
     uint64_t due_ms = progress->started_ms + progress->done * 1000 / progress->rate_max, now_ms = clock_mono_ms();
     if (due_ms <= now_ms) return;
     uint64_t pause_ms = due_ms - now_ms < REDRAW_MS ? due_ms - now_ms : REDRAW_MS;
-    const struct timespec pause = {.tv_nsec = (long)pause_ms * 1000000};
-    clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
+    progress_pause(pause_ms);
     if (progress->is_terminal && progress->is_drawn) draw(progress, clock_mono_ms());
   }
 }

@@ -27,5 +27,7 @@ void progress_end(struct progress *progress);
 /* From now on SIGINT and SIGTERM only ask: a long command looks here between two batches, says how far it came, and ends. */
 void progress_catch_signals(void);
 bool progress_is_interrupted(void);
+/* Waits that long, or until a signal. */
+void progress_pause(uint64_t ms);
 
 #endif

@@ -49,7 +49,7 @@ struct control {
 
 struct command {
   const char *name;
-  void (*run)(struct client *client);
+  void (*run)(struct client *client, const struct cJSON *request);
 };
 
 static void close_client(struct client *client) {
@@ -111,12 +111,14 @@ static void answer_reload(struct client *client) {
   answer(client, buf_str(&reply));
 }
 
-static void run_status(struct client *client) {
+static void run_status(struct client *client, const struct cJSON *request) {
+  (void)request;
   client->state = CLIENT_WAITS_FOR_STATUS;
   status_ask(client->control->master);
 }
 
-static void run_reload(struct client *client) {
+static void run_reload(struct client *client, const struct cJSON *request) {
+  (void)request;
   struct master *master = client->control->master;
   if (master->is_stopping) {
     answer_error(client, "weigate is stopping");
@@ -128,7 +130,8 @@ static void run_reload(struct client *client) {
   reload_request(master);
 }
 
-static void run_config(struct client *client) {
+static void run_config(struct client *client, const struct cJSON *request) {
+  (void)request;
   SCOPE_BUF struct buf reply;
   buf_init(&reply, CONTROL_REPLY_MAX_BYTES);
   buf_addf(&reply, "{\"ok\":true,\"version\":\"%s\",\"config\":", PACKAGE_VERSION);
@@ -137,12 +140,24 @@ static void run_config(struct client *client) {
   answer(client, buf_str(&reply));
 }
 
-static const struct command commands[] = {{"status", run_status}, {"reload", run_reload}, {"config", run_config}};
+/* What weigatectl did to people and keys belongs into the service's log, wherever that goes. */
+static void run_audit(struct client *client, const struct cJSON *request) {
+  struct str text;
+  if (json_get_string(request, "text", &text) != JSON_GOT) {
+    answer_error(client, "audit needs a text");
+    return;
+  }
+  log_audit("%.*s", STR_ARG(text));
+  answer(client, STR("{\"ok\":true,\"version\":\"" PACKAGE_VERSION "\"}"));
+}
 
-static void run_command(struct client *client, struct str name) {
+static const struct command commands[] = {
+    {"status", run_status}, {"reload", run_reload}, {"config", run_config}, {"audit", run_audit}};
+
+static void run_command(struct client *client, struct str name, const struct cJSON *request) {
   for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
     if (str_eq(name, str_of(commands[i].name))) {
-      commands[i].run(client);
+      commands[i].run(client, request);
       return;
     }
   answer_error(client, "unknown command");
@@ -166,7 +181,7 @@ static void handle_request(struct client *client, struct str line) {
   else if (!str_eq(version, STR(PACKAGE_VERSION)))
     refuse_version(client, version);
   else
-    run_command(client, name);
+    run_command(client, name, request);
   json_free(request);
 }
 

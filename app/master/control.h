@@ -9,7 +9,7 @@
 struct control;
 struct master;
 
-/* Longest question: {"command":"…","version":"…"} is under 100 bytes. */
+/* Longest question: {"command":"audit","version":"…","text":"…"}, a line of the log escaped; the others are under 100 bytes. */
 #define CONTROL_REQUEST_MAX_BYTES 4096
 /* Longest answer: the status of 256 workers. */
 #define CONTROL_REPLY_MAX_BYTES (32u << 20)

@@ -116,14 +116,14 @@ def test_output_goes_to_a_new_file_whole_or_not_at_all(rig, visitor, person, tmp
     """L04: an existing file, a symbolic link and a folder that is not there are refused; nothing unfinished stays behind."""
     visitor.sign_in(person)
     target = tmp_path / 'people.txt'
-    rig.ctl('people', 'list', '--json', '--output', str(target))
+    assert run_to(rig, subprocess.PIPE, 'people', 'list', '--json', '--output', str(target)).returncode == 0
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
     assert target.read_text() == rig.ctl('people', 'list', '--json').stdout
     (tmp_path / 'link').symlink_to(tmp_path / 'nowhere')
     for path, said in ((target, 'exists already'), (tmp_path / 'link', 'exists already'), (tmp_path / 'a/b', 'cannot be made'), ('/dev/full', 'exists already')):
-        run = rig.ctl('people', 'list', '--json', '--output', str(path), check=False)
+        run = run_to(rig, subprocess.PIPE, 'people', 'list', '--json', '--output', str(path))
         assert run.returncode == 1 and said in run.stderr
-    assert rig.ctl('people', 'list', '--account', 'nobody', '--output', str(tmp_path / 'new'), check=False).returncode == 1
+    assert run_to(rig, subprocess.PIPE, 'people', 'list', '--account', 'nobody', '--output', str(tmp_path / 'new')).returncode == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ['link', 'people.txt']
 
 

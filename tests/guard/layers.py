@@ -20,7 +20,7 @@ FOLDERS = {
     'signin': {'base', 'fcgi', 'web', 'fetch', 'wechat', 'store'},
     'conf': {'base', 'fcgi', 'web', 'fetch', 'wechat', 'store', 'signin'},
     'master': {'base', 'fcgi', 'web', 'fetch', 'wechat', 'store', 'signin', 'conf'},
-    'ctl': {'base', 'web', 'store', 'move', 'signin', 'conf', 'master'},
+    'ctl': {'base', 'web', 'store', 'move', 'signin', 'conf', 'master', 'wechat', 'fetch'},  # import reads WeChat's answers, refresh and doctor ask
     '.': {'base', 'conf', 'master', 'signin', 'store', 'fetch', 'fcgi'},  # main.c
 }
 # Who may see a library: each is met in one place.
