@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Adds up test results: prints "PASSED FAILED", and the names of what failed on stderr.
 
-Reads automake's .trs and .log files of a build directory (cmocka programs count by test function, others that print "N passed, N failed"
+Reads automake's .trs and .log files of a build directory (cmocka programs count by test function, checks of plugins by promise, others that print "N passed, N failed"
 by that line, the rest as one) and JUnit files of pytest. A file that should be there and is not counts as one failure. Behind --again stands
 the JUnit file of a second try of what failed: its failures take the place of the first ones.
 """
@@ -12,6 +12,7 @@ import xml.etree.ElementTree
 
 CMOCKA_PASSED = re.compile(r'^\[  PASSED  \] (\d+) test\(s\)\.?$', re.M)
 CMOCKA_FAILED = re.compile(r'^\[  FAILED  \] (\d+) test\(s\), listed below', re.M)
+PROMISES = re.compile(r'^# (\d+) of (\d+) promises kept', re.M)
 OWN_LINE = re.compile(r'^(\d+) passed, (\d+) failed$', re.M)
 
 
@@ -29,6 +30,8 @@ def tally_program(trs):
     text = log.read_text(errors='replace') if log.exists() else ''
     passed = sum(map(int, CMOCKA_PASSED.findall(text)))
     failed = sum(map(int, CMOCKA_FAILED.findall(text)))
+    for kept, asked in PROMISES.findall(text):
+        passed, failed = passed + int(kept), failed + int(asked) - int(kept)
     own = OWN_LINE.findall(text)
     if own:
         passed, failed = int(own[-1][0]), int(own[-1][1])

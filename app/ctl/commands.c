@@ -24,6 +24,13 @@ const struct ctl_command ctl_commands[] = {
      CTL_BIT(CTL_FORMAT) | CTL_BIT(CTL_ACCOUNT) | CTL_BIT(CTL_RATE) | CTL_BIT(CTL_DRY_RUN) | CTL_BIT(CTL_OBSERVED_AT) |
          CTL_BIT(CTL_FROM_LINE) | CTL_BIT(CTL_FIELD),
      "store people from a file of people export or from another system's table of WeChat users", people_import_run},
+    {"plugins", "list", NULL, CTL_BIT(CTL_JSON), "list the storage plugins that are installed", plugins_list_run},
+    {"plugins", "describe", "PLUGIN", CTL_BIT(CTL_JSON), "show what a plugin says of itself and the options it takes",
+     plugins_describe_run},
+    {"plugins", "check", "[PLUGIN]",
+     CTL_BIT(CTL_OPTION) | CTL_BIT(CTL_LEVEL) | CTL_BIT(CTL_SEED) | CTL_BIT(CTL_ONLY) | CTL_BIT(CTL_FRESH) | CTL_BIT(CTL_SOAK) |
+         CTL_BIT(CTL_LIST_ALL) | CTL_BIT(CTL_JSON),
+     "hold a plugin against everything that <weigate/storage.h> promises, in scratch stores", plugins_check_run},
     {"storage", "init", NULL, CTL_BIT(CTL_PLUGIN),
      "create or upgrade the tables of the storage plugin; what is there already stays", storage_init_run},
     {"storage", "copy", NULL, CTL_BIT(CTL_FROM) | CTL_BIT(CTL_TO) | CTL_BIT(CTL_RATE) | CTL_BIT(CTL_RESTART) | CTL_BIT(CTL_JSON),

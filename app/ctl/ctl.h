@@ -31,6 +31,13 @@ enum ctl_option {
   CTL_OBSERVED_AT,
   CTL_FROM_LINE,
   CTL_FIELD,
+  CTL_OPTION,
+  CTL_LEVEL,
+  CTL_SEED,
+  CTL_ONLY,
+  CTL_FRESH,
+  CTL_SOAK,
+  CTL_LIST_ALL,
   CTL_OPTION_COUNT
 };
 /* clang-format on */
@@ -100,6 +107,9 @@ int people_list_run(const struct ctl *ctl, struct err *err);
 int people_show_run(const struct ctl *ctl, struct err *err);
 int people_export_run(const struct ctl *ctl, struct err *err);
 int people_import_run(const struct ctl *ctl, struct err *err);
+int plugins_list_run(const struct ctl *ctl, struct err *err);
+int plugins_describe_run(const struct ctl *ctl, struct err *err);
+int plugins_check_run(const struct ctl *ctl, struct err *err);
 int storage_init_run(const struct ctl *ctl, struct err *err);
 int storage_copy_run(const struct ctl *ctl, struct err *err);
 int storage_verify_run(const struct ctl *ctl, struct err *err);

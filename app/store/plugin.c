@@ -223,19 +223,27 @@ static int load(const struct plugin_settings *settings, struct plugin *plugin, s
     return -1;
   }
   if (load_code(fd, plugin->path, &code, err) != 0) return -1;
-  if (read_description(code, settings, plugin, err) != 0 || read_extensions(plugin, err) != 0) return -1;
-  return open_store(plugin, settings, err);
+  return read_description(code, settings, plugin, err) == 0 ? read_extensions(plugin, err) : -1;
 }
 
-int plugin_load(const struct plugin_settings *settings, struct plugin *ret_plugin, struct err *err) {
+static int load_and(int (*then)(struct plugin *plugin, const struct plugin_settings *settings, struct err *err),
+                    const struct plugin_settings *settings, struct plugin *ret_plugin, struct err *err) {
   struct plugin plugin = {.memory = calloc(1, sizeof(*plugin.memory))};
   if (!plugin.memory) return err_set(err, "storage.plugin: out of memory");
-  if (load(settings, &plugin, err) != 0) {
+  if (load(settings, &plugin, err) != 0 || (then && then(&plugin, settings, err) != 0)) {
     free(plugin.memory);
     return -1;
   }
   *ret_plugin = plugin;
   return 0;
+}
+
+int plugin_load(const struct plugin_settings *settings, struct plugin *ret_plugin, struct err *err) {
+  return load_and(open_store, settings, ret_plugin, err);
+}
+
+int plugin_describe(const struct plugin_settings *settings, struct plugin *ret_plugin, struct err *err) {
+  return load_and(NULL, settings, ret_plugin, err);
 }
 
 void plugin_unload(struct plugin *plugin) {

@@ -46,7 +46,10 @@ struct plugin {
  * unless absolute), loads that descriptor (RTLD_NOW | RTLD_LOCAL), checks magic, version, size, required calls, name; parses the
  * options; opens the store. Each refusal is a sentence with the file and the fix. Before threads start. */
 int plugin_load(const struct plugin_settings *settings, struct plugin *ret_plugin, struct err *err);
-/* Closes the store; the code stays mapped. Every handle must be disconnected. */
+/* The same without reading options and without a store: what the plugin says of itself. Its code runs in this process all the
+ * same. Before threads start. */
+int plugin_describe(const struct plugin_settings *settings, struct plugin *ret_plugin, struct err *err);
+/* Closes the store, if there is one; the code stays mapped. Every handle must be disconnected. */
 void plugin_unload(struct plugin *plugin);
 
 /* Makes a handle for the calling thread. An enum weigate_class; the sentence is in the call. May block for the call's time. Any

@@ -20,7 +20,8 @@ FOLDERS = {
     'signin': {'base', 'fcgi', 'web', 'fetch', 'wechat', 'store'},
     'conf': {'base', 'fcgi', 'web', 'fetch', 'wechat', 'store', 'signin'},
     'master': {'base', 'fcgi', 'web', 'fetch', 'wechat', 'store', 'signin', 'conf'},
-    'ctl': {'base', 'web', 'store', 'move', 'signin', 'conf', 'master', 'wechat', 'fetch'},  # import reads WeChat's answers, refresh and doctor ask
+    'kit': {'base', 'store'},
+    'ctl': {'base', 'web', 'store', 'move', 'signin', 'conf', 'master', 'wechat', 'fetch', 'kit'},  # import reads WeChat's answers, refresh and doctor ask
     '.': {'base', 'conf', 'master', 'signin', 'store', 'fetch', 'fcgi'},  # main.c
 }
 # Who may see a library: each is met in one place.
@@ -32,7 +33,7 @@ LIBRARIES = {
     r'<ini\.h>': {'conf'},
     r'<qrencode\.h>': {'web'},
     r'<sys/epoll\.h>': {'base', 'fcgi', 'master', 'fetch'},  # master: signals, workers and the control socket on a loop
-    r'<dlfcn\.h>': {'store'},
+    r'<dlfcn\.h>': {'store', 'kit'},
     r'<(sqlite3|libpq-fe|lmdb|microhttpd)\.h>': set(),
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+(["<][^">]+[">])', re.M)

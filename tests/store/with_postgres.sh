@@ -1,19 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Runs a command with a PostgreSQL cluster of its own, on a socket in a directory that is gone afterwards:
-#   with_postgres.sh PLUGIN.so COMMAND [ARGUMENT]…
-# The command finds PGHOST, PGUSER and, for the contract tests, WEIGATE_PLUGIN, WEIGATE_PLUGIN_OPTIONS and WEIGATE_PLUGIN_FRESH.
+#   with_postgres.sh COMMAND [ARGUMENT]…
+# The command finds PGHOST, PGUSER and PGDATABASE.
 # Ends with 77 (skipped) where no server is installed.
 set -euo pipefail
 
-case ${1:-} in
-  --fresh) exec psql -q -d postgres -c "CREATE DATABASE \"$2\"" ;;
-  --drop) exec psql -q -d postgres -c "DROP DATABASE \"$2\" WITH (FORCE)" ;;
-esac
-
-plugin=$1
-shift
-here=$(cd "$(dirname "$0")" && pwd)
 programs=$(find /usr/lib/postgresql -maxdepth 2 -name bin 2>/dev/null | sort -V | tail -1)
 if [ -z "$programs" ] || [ ! -x "$programs/initdb" ]; then
   echo "no PostgreSQL server is installed (scripts/deps test)" >&2
@@ -44,6 +36,4 @@ cd "$directory"
 cd - >/dev/null
 
 export PGHOST=$directory PGUSER=weigate PGDATABASE=postgres WEIGATE_PG_DATA=$directory/data
-export WEIGATE_PLUGIN=$plugin WEIGATE_PLUGIN_OPTIONS="dsn=host=$directory dbname=@NAME@ user=weigate"
-export WEIGATE_PLUGIN_FRESH=$here/with_postgres.sh
 "$@"

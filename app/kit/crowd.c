@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * contract_crowd: several processes and threads on one store, and processes that are killed. Children report by their exit
+ * crowd: several processes and threads on one store, and processes that are killed. Children report by their exit
  * status. */
-#include "kit.h"
+#include "kit/check.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -11,42 +11,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/random.h"
-
 #define PROCESSES 4
 #define THREADS   3
 #define WRITES    40
 #define KEYS      60
 #define KILLS     25
-
-static struct kit *kit;
-static int64_t base_us;
-
-static int setup(void **state) {
-  if (kit_setup_closed(state) != 0) return -1;
-  kit = *state;
-  base_us = kit_now_us() - INT64_C(1000000000);
-  return 0;
-}
-
-/* Runs fn in that many processes, each with the plugin open; every one must return 0. */
-static void in_processes(unsigned count, int (*fn)(unsigned number)) {
-  pid_t children[16];
-  for (unsigned i = 0; i < count; i++) {
-    children[i] = fork();
-    if (children[i] != 0) continue;
-    kit_open(kit);
-    int status = fn(i);
-    kit_close(kit);
-    _exit(status);
-  }
-  for (unsigned i = 0; i < count; i++) {
-    int status = 0;
-    waitpid(children[i], &status, 0);
-    assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), 0);
-  }
-}
 
 /* --- everybody writes the same person --- */
 
@@ -63,8 +32,8 @@ static void *write_the_same(void *arg) {
     unsigned number = writer->number * WRITES + i;
     char name[16];
     snprintf(name, sizeof(name), "n%u", number);
-    struct weigate_person person = kit_person("same", base_us + number, number);
-    struct weigate_event event = kit_event("same", base_us + number, number);
+    struct weigate_person person = kit_person("same", kit->base_us + number, number);
+    struct weigate_event event = kit_event("same", kit->base_us + number, number);
     person.nickname = kit_text(name);
     struct weigate_signin items[2] = {{.struct_size = sizeof(items[0]), .person = &person, .event = &event}};
     items[1] = items[0]; /* each twice */
@@ -94,18 +63,16 @@ static int write_with_threads(unsigned number) {
   return failed;
 }
 
-/* check 85 */
-static void a_crowd_on_one_person_ends_in_the_newest_state_with_exact_counts(void **state) {
+static void a_crowd_on_one_person_ends_in_the_newest_state_with_exact_counts(void) {
   char name[16];
-  (void)state;
-  in_processes(PROCESSES, write_with_threads);
+  kit_in_processes(PROCESSES, write_with_threads);
   kit_open(kit);
   struct store_person found = kit_load(kit, "same");
   snprintf(name, sizeof(name), "n%u", PROCESSES * THREADS * WRITES - 1);
   assert_text(found.person.nickname, name);
   assert_int_equal(found.person.login_count, PROCESSES * THREADS * WRITES);
-  assert_int_equal(found.person.first_seen_us, base_us);
-  assert_int_equal(found.person.last_seen_us, base_us + PROCESSES * THREADS * WRITES - 1);
+  assert_int_equal(found.person.first_seen_us, kit->base_us);
+  assert_int_equal(found.person.last_seen_us, kit->base_us + PROCESSES * THREADS * WRITES - 1);
   store_person_done(&found);
 }
 
@@ -119,7 +86,7 @@ static int write_in_order(unsigned number) {
     for (unsigned i = 0; i < KEYS; i++) {
       unsigned n = number % 2 ? KEYS - 1 - i : i;
       snprintf(openids[i], sizeof(openids[i]), "o%u", n);
-      people[i] = kit_person(openids[i], base_us + turn, number);
+      people[i] = kit_person(openids[i], kit->base_us + turn, number);
       results[i] = (struct weigate_result){.struct_size = sizeof(results[i])};
     }
     struct weigate_people batch = {.struct_size = sizeof(batch), .stride = sizeof(people[0]), .count = KEYS, .items = people};
@@ -129,10 +96,8 @@ static int write_in_order(unsigned number) {
   return 0;
 }
 
-/* check 50 */
-static void opposite_orders_do_not_lock_each_other_out(void **state) {
-  (void)state;
-  in_processes(8, write_in_order);
+static void opposite_orders_do_not_lock_each_other_out(void) {
+  kit_in_processes(8, write_in_order);
 }
 
 /* --- claims --- */
@@ -140,7 +105,6 @@ static void opposite_orders_do_not_lock_each_other_out(void **state) {
 static int claims_pipe[2];
 
 static int claim_all(unsigned number) {
-  const struct weigate_tickets_v1 *tickets = kit->plugin.tickets;
   for (unsigned i = 0; i < KEYS; i++) {
     char key[16], value[16];
     snprintf(key, sizeof(key), "c%u", i);
@@ -149,19 +113,18 @@ static int claim_all(unsigned number) {
     struct weigate_tickets batch = {.struct_size = sizeof(batch), .stride = sizeof(ticket), .count = 1, .items = &ticket};
     struct weigate_result result = {.struct_size = sizeof(result)};
     struct weigate_call call = plugin_call(30000);
-    if (tickets->claim(kit->handle, &call, &batch, &result, NULL, NULL) != WEIGATE_OK) return 1;
+    if (kit->plugin.tickets->claim(kit->handle, &call, &batch, &result, NULL, NULL) != WEIGATE_OK) return 1;
     uint8_t won = (uint8_t)i;
     if (result.outcome == WEIGATE_ITEM_NEW && write(claims_pipe[1], &won, 1) != 1) return 2;
   }
   return 0;
 }
 
-static void each_key_is_claimed_by_one_process(void **state) {
+static void each_key_is_claimed_by_one_process(void) {
   uint8_t won[KEYS * 2 + 1];
   unsigned wins[KEYS] = {0};
-  (void)state;
   assert_int_equal(pipe(claims_pipe), 0);
-  in_processes(8, claim_all);
+  kit_in_processes(8, claim_all);
   close(claims_pipe[1]);
   ssize_t count = read(claims_pipe[0], won, sizeof(won));
   close(claims_pipe[0]);
@@ -176,7 +139,7 @@ static int write_pairs(void) {
   for (unsigned i = 0; i < 300; i++) {
     char name[16];
     snprintf(name, sizeof(name), "n%u", i);
-    struct weigate_person people[2] = {kit_person("left", base_us + i, i), kit_person("right", base_us + i, i)};
+    struct weigate_person people[2] = {kit_person("left", kit->base_us + i, i), kit_person("right", kit->base_us + i, i)};
     struct weigate_result results[2] = {{.struct_size = sizeof(results[0])}, {.struct_size = sizeof(results[0])}};
     people[0].nickname = people[1].nickname = kit_text(name);
     struct weigate_people batch = {.struct_size = sizeof(batch), .stride = sizeof(people[0]), .count = 2, .items = people};
@@ -212,10 +175,8 @@ static int write_or_read_pairs(unsigned number) {
   return number == 0 ? write_pairs() : read_pairs();
 }
 
-/* check 88 */
-static void a_reader_never_sees_half_a_batch(void **state) {
-  (void)state;
-  in_processes(3, write_or_read_pairs);
+static void a_reader_never_sees_half_a_batch(void) {
+  kit_in_processes(3, write_or_read_pairs);
 }
 
 /* --- killed --- */
@@ -226,8 +187,8 @@ static void write_and_tell(unsigned first, int pipe_fd) {
   for (unsigned number = first;; number++) {
     char openid[16];
     snprintf(openid, sizeof(openid), "k%u", number);
-    struct weigate_person person = kit_person(openid, base_us + number, number);
-    struct weigate_event event = kit_event(openid, base_us + number, number);
+    struct weigate_person person = kit_person(openid, kit->base_us + number, number);
+    struct weigate_event event = kit_event(openid, kit->base_us + number, number);
     if (kit_record(kit, &person, &event, NULL) != WEIGATE_ITEM_NEW) _exit(1);
     if (write(pipe_fd, &number, sizeof(number)) != (ssize_t)sizeof(number)) _exit(2);
   }
@@ -258,11 +219,9 @@ static unsigned kill_a_writer(unsigned first, unsigned acknowledgements) {
   return next + 1; /* the one in the middle may be there or not */
 }
 
-/* checks 25, 72, 73, D23 */
-static void what_was_acknowledged_survives_the_kill_of_its_writer(void **state) {
+static void what_was_acknowledged_survives_the_kill_of_its_writer(void) {
   unsigned next = 0;
-  (void)state;
-  for (unsigned i = 0; i < KILLS; i++) next = kill_a_writer(next, random_below(20));
+  for (unsigned i = 0; i < KILLS; i++) next = kill_a_writer(next, kit_random_below(20));
   kit_open(kit);
   for (unsigned number = 0; number < next; number++) {
     char openid[16];
@@ -274,15 +233,14 @@ static void what_was_acknowledged_survives_the_kill_of_its_writer(void **state) 
   }
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, kit_teardown)
+static const struct kit_check checks[] = {
+    {CHECK(a_crowd_on_one_person_ends_in_the_newest_state_with_exact_counts), .numbers = "85", .is_closed = true,
+     .level = KIT_FULL},
+    {CHECK(opposite_orders_do_not_lock_each_other_out), .numbers = "50", .is_closed = true, .level = KIT_FULL},
+    {.needs = KIT_NEEDS_TICKETS, CHECK(each_key_is_claimed_by_one_process), .is_closed = true, .level = KIT_FULL},
+    {CHECK(a_reader_never_sees_half_a_batch), .numbers = "88", .is_closed = true, .level = KIT_FULL},
+    {CHECK(what_was_acknowledged_survives_the_kill_of_its_writer), .numbers = "25, 72, 73", .is_closed = true,
+     .level = KIT_CRASH},
+};
 
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      TEST(a_crowd_on_one_person_ends_in_the_newest_state_with_exact_counts),
-      TEST(opposite_orders_do_not_lock_each_other_out),
-      TEST(each_key_is_claimed_by_one_process),
-      TEST(a_reader_never_sees_half_a_batch),
-      TEST(what_was_acknowledged_survives_the_kill_of_its_writer),
-  };
-  return cmocka_run_group_tests(tests, NULL, NULL);
-}
+const struct kit_chapter kit_crowd = {"crowd", checks, sizeof checks / sizeof checks[0]};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * contract_life: opening, closing, health, and good manners in a process that is not one's own. */
-#include "kit.h"
+ * life: opening, closing, health, and good manners in a process that is not one's own. */
+#include "kit/check.h"
 
 #include <dirent.h>
 #include <dlfcn.h>
@@ -17,20 +17,6 @@
 #include "base/clock.h"
 #include "store/host.h"
 
-static struct kit *kit;
-
-static int setup(void **state) {
-  if (kit_setup(state) != 0) return -1;
-  kit = *state;
-  return 0;
-}
-
-static int setup_closed(void **state) {
-  if (kit_setup_closed(state) != 0) return -1;
-  kit = *state;
-  return 0;
-}
-
 static size_t count_entries(const char *path) {
   size_t count = 0;
   DIR *directory = opendir(path);
@@ -46,9 +32,7 @@ static void record_somebody(void) {
   kit_record(kit, &person, &event, NULL);
 }
 
-/* check 8 */
-static void an_unknown_extension_is_null(void **state) {
-  (void)state;
+static void an_unknown_extension_is_null(void) {
   if (!kit->plugin.desc->extension) return;
   assert_null(kit->plugin.desc->extension("weigate.tickets.v"));
   assert_null(kit->plugin.desc->extension("weigate.tickets.v1x"));
@@ -56,27 +40,21 @@ static void an_unknown_extension_is_null(void **state) {
   assert_null(kit->plugin.desc->extension("nothing"));
 }
 
-/* check 15 */
-static void defaults_alone_open_or_name_what_is_missing(void **state) {
+static void defaults_alone_open_or_name_what_is_missing(void) {
   struct err err = {{0}};
-  (void)state;
   kit->settings.options_count = 0;
   if (plugin_load(&kit->settings, &kit->plugin, &err) == 0) return;
   assert_true(strlen(err.text) > 20);
 }
 
-/* check 17 */
-static void opening_alone_touches_nothing(void **state) {
+static void opening_alone_touches_nothing(void) {
   struct err err = {{0}};
-  (void)state;
   size_t before = count_entries(kit->directory);
   assert_int_equal(plugin_load(&kit->settings, &kit->plugin, &err), 0);
   assert_int_equal(count_entries(kit->directory), before);
 }
 
-/* check 19 */
-static void opening_and_closing_often_leaves_nothing_behind(void **state) {
-  (void)state;
+static void opening_and_closing_often_leaves_nothing_behind(void) {
   kit_open(kit);
   kit_close(kit);
   size_t descriptors = count_entries("/proc/self/fd"), threads = count_entries("/proc/self/task");
@@ -88,9 +66,7 @@ static void opening_and_closing_often_leaves_nothing_behind(void **state) {
   assert_int_equal(count_entries("/proc/self/task"), threads);
 }
 
-/* check 22 */
-static void connecting_again_finds_everything_there(void **state) {
-  (void)state;
+static void connecting_again_finds_everything_there(void) {
   record_somebody();
   struct weigate_handle *second = kit_connect(kit), *third = kit_connect(kit);
   assert_string_not_equal(kit_state_of(kit, "o1"), "nobody");
@@ -98,11 +74,9 @@ static void connecting_again_finds_everything_there(void **state) {
   plugin_disconnect(&kit->plugin, third);
 }
 
-/* check 23 */
-static void eight_processes_begin_an_empty_store_at_once(void **state) {
+static void eight_processes_begin_an_empty_store_at_once(void) {
   pid_t children[8];
   int gate[2];
-  (void)state;
   assert_int_equal(pipe(gate), 0);
   for (unsigned i = 0; i < 8; i++) {
     children[i] = fork();
@@ -140,25 +114,21 @@ static void eight_processes_begin_an_empty_store_at_once(void **state) {
   assert_string_not_equal(kit_state_of(kit, "o7"), "nobody");
 }
 
-/* check 13 */
-static void two_stores_in_one_process_are_apart(void **state) {
-  (void)state;
-  void *made = NULL;
-  assert_int_equal(kit_setup(&made), 0);
-  struct kit *other = made;
+static void two_stores_in_one_process_are_apart(void) {
+  struct kit *other = kit_second();
   record_somebody();
   assert_string_equal(kit_state_of(other, "o1"), "nobody");
   assert_string_not_equal(kit_state_of(kit, "o1"), "nobody");
-  kit_teardown(&made);
+  kit_close(other);
+  free(other);
 }
 
-/* check 6: a later host has a longer struct; what lies behind the known part is none of the plugin's business. */
-static void a_longer_host_works(void **state) {
+/* A later host has a longer struct; what lies behind the known part is none of the plugin's business. */
+static void a_longer_host_works(void) {
   static struct {
     struct weigate_host known;
     uint8_t later[128];
   } host;
-  (void)state;
   host.known = host_services;
   host.known.struct_size = sizeof(host);
   host.known.abi_minor = 9;
@@ -174,10 +144,8 @@ static void a_longer_host_works(void **state) {
   dlclose(code);
 }
 
-/* check 95 */
-static void health_says_up_and_how_many(void **state) {
+static void health_says_up_and_how_many(void) {
   struct weigate_health health = {.struct_size = sizeof(health)};
-  (void)state;
   record_somebody();
   uint64_t began_ms = clock_mono_ms();
   assert_int_equal(kit->plugin.desc->health(kit->handle, kit_call(kit), &health), WEIGATE_OK);
@@ -187,17 +155,15 @@ static void health_says_up_and_how_many(void **state) {
   assert_non_null(memchr(health.text, '\0', sizeof(health.text)));
 }
 
-static void a_shorter_health_is_not_written_beyond(void **state) {
+static void a_shorter_health_is_not_written_beyond(void) {
   struct weigate_health health;
-  (void)state;
   memset(&health, 0x5a, sizeof(health));
   health.struct_size = offsetof(struct weigate_health, schema_version);
   assert_int_equal(kit->plugin.desc->health(kit->handle, kit_call(kit), &health), WEIGATE_OK);
   assert_int_equal((unsigned char)health.text[0], 0x5a);
 }
 
-static void maintenance_may_run_at_any_time(void **state) {
-  (void)state;
+static void maintenance_may_run_at_any_time(void) {
   for (int i = 0; i < 3; i++)
     assert_int_equal(kit->plugin.desc->maintain(kit->handle, kit_call(kit), WEIGATE_MAINTAIN_EXPIRE | WEIGATE_MAINTAIN_COMPACT),
                      WEIGATE_OK);
@@ -205,20 +171,16 @@ static void maintenance_may_run_at_any_time(void **state) {
   assert_int_equal(kit->plugin.desc->maintain(kit->handle, kit_call(kit), 0x4000), WEIGATE_INVALID);
 }
 
-/* check 64 */
-static void a_tombstone_outlives_maintenance(void **state) {
-  (void)state;
+static void a_tombstone_outlives_maintenance(void) {
   struct weigate_person person = kit_person("o1", kit_now_us() - 1000, 1);
   kit_erase(kit, "o1", kit_stamp(kit_now_us(), 1));
   assert_int_equal(kit->plugin.desc->maintain(kit->handle, kit_call(kit), WEIGATE_MAINTAIN_EXPIRE), WEIGATE_OK);
   assert_int_equal(kit_record(kit, &person, NULL, NULL), WEIGATE_ITEM_ERASED);
 }
 
-/* check 97 */
-static void the_process_is_left_as_it_was(void **state) {
+static void the_process_is_left_as_it_was(void) {
   char before[4096], after[4096], *where;
   sigset_t blocked_before, blocked_after;
-  (void)state;
   assert_non_null(getcwd(before, sizeof(before)));
   mode_t mask = umask(022);
   where = strdup(setlocale(LC_ALL, NULL));
@@ -236,10 +198,8 @@ static void the_process_is_left_as_it_was(void **state) {
   free(where);
 }
 
-/* check 98 */
-static void every_descriptor_is_closed_on_exec(void **state) {
+static void every_descriptor_is_closed_on_exec(void) {
   bool was_open[1024];
-  (void)state;
   for (int fd = 0; fd < 1024; fd++) was_open[fd] = fcntl(fd, F_GETFD) >= 0;
   kit_open(kit);
   record_somebody();
@@ -249,9 +209,7 @@ static void every_descriptor_is_closed_on_exec(void **state) {
   }
 }
 
-/* check 99 */
-static void messages_hold_nothing_about_people(void **state) {
-  (void)state;
+static void messages_hold_nothing_about_people(void) {
   struct weigate_key key = {.struct_size = sizeof(key), .appid = kit_text("wxCanary77"), .openid = kit_text("oCanary77\xff")};
   struct weigate_keys keys = {.struct_size = sizeof(keys), .stride = sizeof(key), .count = 1, .items = &key};
   assert_int_equal(kit->plugin.desc->load_people(kit->handle, kit_call(kit), &keys, 0, NULL, NULL), WEIGATE_INVALID);
@@ -259,26 +217,22 @@ static void messages_hold_nothing_about_people(void **state) {
   assert_null(strstr(kit->call.message, "Canary77"));
 }
 
-#define TEST(name)        cmocka_unit_test_setup_teardown(name, setup, kit_teardown)
-#define TEST_CLOSED(name) cmocka_unit_test_setup_teardown(name, setup_closed, kit_teardown)
+static const struct kit_check checks[] = {
+    {CHECK(an_unknown_extension_is_null), .numbers = "8"},
+    {CHECK(defaults_alone_open_or_name_what_is_missing), .numbers = "15", .is_closed = true},
+    {CHECK(opening_alone_touches_nothing), .numbers = "17", .is_closed = true},
+    {CHECK(opening_and_closing_often_leaves_nothing_behind), .numbers = "19", .is_closed = true},
+    {CHECK(connecting_again_finds_everything_there), .numbers = "22"},
+    {CHECK(eight_processes_begin_an_empty_store_at_once), .numbers = "23", .is_closed = true},
+    {CHECK(two_stores_in_one_process_are_apart), .numbers = "13"},
+    {CHECK(a_longer_host_works), .numbers = "6", .is_closed = true},
+    {CHECK(health_says_up_and_how_many), .numbers = "95"},
+    {CHECK(a_shorter_health_is_not_written_beyond)},
+    {CHECK(maintenance_may_run_at_any_time)},
+    {CHECK(a_tombstone_outlives_maintenance), .numbers = "64"},
+    {CHECK(the_process_is_left_as_it_was), .numbers = "97", .is_closed = true},
+    {CHECK(every_descriptor_is_closed_on_exec), .numbers = "98", .is_closed = true},
+    {CHECK(messages_hold_nothing_about_people), .numbers = "99"},
+};
 
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      TEST(an_unknown_extension_is_null),
-      TEST_CLOSED(defaults_alone_open_or_name_what_is_missing),
-      TEST_CLOSED(opening_alone_touches_nothing),
-      TEST_CLOSED(opening_and_closing_often_leaves_nothing_behind),
-      TEST(connecting_again_finds_everything_there),
-      TEST_CLOSED(eight_processes_begin_an_empty_store_at_once),
-      TEST(two_stores_in_one_process_are_apart),
-      TEST_CLOSED(a_longer_host_works),
-      TEST(health_says_up_and_how_many),
-      TEST(a_shorter_health_is_not_written_beyond),
-      TEST(maintenance_may_run_at_any_time),
-      TEST(a_tombstone_outlives_maintenance),
-      TEST_CLOSED(the_process_is_left_as_it_was),
-      TEST_CLOSED(every_descriptor_is_closed_on_exec),
-      TEST(messages_hold_nothing_about_people),
-  };
-  return cmocka_run_group_tests(tests, NULL, NULL);
-}
+const struct kit_chapter kit_life = {"life", checks, sizeof checks / sizeof checks[0]};

@@ -1,18 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * contract_people: one person in, the same person out: fields, limits, text, keys. */
-#include "kit.h"
+ * people: one person in, the same person out: fields, limits, text, keys. */
+#include "kit/check.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static struct kit *kit;
-
-static int setup(void **state) {
-  if (kit_setup(state) != 0) return -1;
-  kit = *state;
-  return 0;
-}
 
 /* n times the letter; static, one at a time. */
 static struct weigate_text letters(size_t n) {
@@ -68,26 +60,20 @@ static void assert_comes_back(const struct weigate_person *person) {
   store_person_done(&found);
 }
 
-/* check 27 */
-static void a_new_person_comes_back_byte_for_byte(void **state) {
-  (void)state;
+static void a_new_person_comes_back_byte_for_byte(void) {
   struct weigate_person person = kit_person("o1", kit_now_us(), 1);
   assert_int_equal(kit_record(kit, &person, NULL, NULL), WEIGATE_ITEM_NEW);
   assert_comes_back(&person);
 }
 
-/* check 28 */
-static void the_same_write_twice_is_a_duplicate(void **state) {
-  (void)state;
+static void the_same_write_twice_is_a_duplicate(void) {
   struct weigate_person person = kit_person("o1", kit_now_us(), 1);
   kit_record(kit, &person, NULL, NULL);
   assert_int_equal(kit_record(kit, &person, NULL, NULL), WEIGATE_ITEM_DUPLICATE);
   assert_comes_back(&person);
 }
 
-/* check 33 */
-static void what_is_absent_keeps_what_is_stored(void **state) {
-  (void)state;
+static void what_is_absent_keeps_what_is_stored(void) {
   int64_t now_us = kit_now_us();
   struct weigate_person full = kit_person("o1", now_us - 10, 1), base = kit_person("o1", now_us, 2);
   kit_record(kit, &full, NULL, NULL);
@@ -100,8 +86,7 @@ static void what_is_absent_keeps_what_is_stored(void **state) {
   assert_comes_back(&full);
 }
 
-static void a_present_empty_profile_replaces(void **state) {
-  (void)state;
+static void a_present_empty_profile_replaces(void) {
   int64_t now_us = kit_now_us();
   struct weigate_person full = kit_person("o1", now_us - 10, 1), empty = kit_person("o1", now_us, 2);
   kit_record(kit, &full, NULL, NULL);
@@ -111,8 +96,7 @@ static void a_present_empty_profile_replaces(void **state) {
   assert_comes_back(&empty);
 }
 
-/* checks 39 and 43, Z02, Z14, D17 */
-static void texts_are_data_whatever_they_hold(void **state) {
+static void texts_are_data_whatever_they_hold(void) {
   static const char *const names[] = {
       "👨‍👩‍👧‍👦🏳️‍🌈🇨🇳",
       "e\xcc\x81\xcc\x81\xcc\x81\xcc\x81",
@@ -129,7 +113,6 @@ static void texts_are_data_whatever_they_hold(void **state) {
       "NULL",
       " blanks ",
   };
-  (void)state;
   for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
     char openid[16];
     snprintf(openid, sizeof(openid), "o%zu", i);
@@ -140,11 +123,9 @@ static void texts_are_data_whatever_they_hold(void **state) {
   }
 }
 
-/* check 39 */
-static void ill_formed_text_is_refused_by_field(void **state) {
+static void ill_formed_text_is_refused_by_field(void) {
   static const char *const bad[] = {
       "\xff", "a\xc3", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x28\xa1", "\xf0\x80\x80\x80", "\x80"};
-  (void)state;
   for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
     struct weigate_person person = kit_person("o1", kit_now_us(), 1);
     person.nickname = kit_text(bad[i]);
@@ -156,10 +137,8 @@ static void ill_formed_text_is_refused_by_field(void **state) {
   assert_string_equal(kit_state_of(kit, "o1"), "nobody");
 }
 
-/* check 40, Z09 */
-static void keys_differ_by_every_byte(void **state) {
+static void keys_differ_by_every_byte(void) {
   static const char *const keys[] = {"oAbC", "oabc", "OABC", "oAbC ", " oAbC", "o\xc3\xa9", "oe\xcc\x81"};
-  (void)state;
   for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
     struct weigate_person person = kit_person(keys[i], kit_now_us(), (unsigned)i + 1);
     assert_int_equal(kit_record(kit, &person, NULL, NULL), WEIGATE_ITEM_NEW);
@@ -167,9 +146,7 @@ static void keys_differ_by_every_byte(void **state) {
   }
 }
 
-/* check 44 */
-static void one_openid_under_two_accounts_is_two_people(void **state) {
-  (void)state;
+static void one_openid_under_two_accounts_is_two_people(void) {
   struct weigate_person one = kit_person("o1", kit_now_us(), 1), other = kit_person("o1", kit_now_us(), 2);
   other.appid = kit_text("wxffffffffffffffff");
   other.nickname = kit_text("other");
@@ -203,9 +180,7 @@ static const struct limit limits[] = {
     LIMIT(token_sealed, WEIGATE_SEALED_MAX),
 };
 
-/* check 41 */
-static void the_longest_value_is_taken_and_one_byte_more_is_refused(void **state) {
-  (void)state;
+static void the_longest_value_is_taken_and_one_byte_more_is_refused(void) {
   for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
     char openid[16];
     snprintf(openid, sizeof(openid), "o%zu", i);
@@ -219,8 +194,7 @@ static void the_longest_value_is_taken_and_one_byte_more_is_refused(void **state
   }
 }
 
-static void an_empty_key_is_refused(void **state) {
-  (void)state;
+static void an_empty_key_is_refused(void) {
   struct weigate_person person = kit_person("", kit_now_us(), 1);
   assert_string_equal(kit_refused_field(kit, &person, NULL), "openid");
   person = kit_person("o1", kit_now_us(), 1);
@@ -228,8 +202,7 @@ static void an_empty_key_is_refused(void **state) {
   assert_string_equal(kit_refused_field(kit, &person, NULL), "appid");
 }
 
-static void odd_sex_and_unknown_groups_are_refused(void **state) {
-  (void)state;
+static void odd_sex_and_unknown_groups_are_refused(void) {
   struct weigate_person person = kit_person("o1", kit_now_us(), 1);
   person.sex = 3;
   assert_string_equal(kit_refused_field(kit, &person, NULL), "sex");
@@ -240,10 +213,8 @@ static void odd_sex_and_unknown_groups_are_refused(void **state) {
   assert_string_equal(kit_refused_field(kit, &person, NULL), "has");
 }
 
-/* checks 37 and 38 */
-static void odd_times_are_refused(void **state) {
+static void odd_times_are_refused(void) {
   static const int64_t offsets[] = {WEIGATE_FUTURE_MAX_US + 60000000, INT64_MAX / 2};
-  (void)state;
   for (size_t i = 0; i < 2; i++) {
     struct weigate_person person = kit_person("o1", kit_now_us(), 1);
     person.profile_stamp.at_us = kit_now_us() + offsets[i];
@@ -264,10 +235,8 @@ static void odd_times_are_refused(void **state) {
   assert_comes_back(&person);
 }
 
-/* check 42 */
-static void privileges_keep_their_spelling(void **state) {
+static void privileges_keep_their_spelling(void) {
   static const char *const lists[] = {"", "[]", "[\"a\"]", "[\"a,b\",\"c\\\"d\",\"{e}\"]", "[\"z\",\"a\",\"m\"]"};
-  (void)state;
   for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
     char openid[16];
     snprintf(openid, sizeof(openid), "o%zu", i);
@@ -278,11 +247,9 @@ static void privileges_keep_their_spelling(void **state) {
   }
 }
 
-/* check 90 */
-static void sealed_tokens_come_back_bit_for_bit(void **state) {
+static void sealed_tokens_come_back_bit_for_bit(void) {
   static uint8_t bytes[WEIGATE_SEALED_MAX];
   static const size_t sizes[] = {0, 1, 255, 4096, WEIGATE_SEALED_MAX};
-  (void)state;
   for (size_t i = 0; i < sizeof(bytes); i++) bytes[i] = (uint8_t)(i * 31 + i / 256);
   for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
     char openid[16];
@@ -294,8 +261,8 @@ static void sealed_tokens_come_back_bit_for_bit(void **state) {
   }
 }
 
-/* check 10: members that a later header may append are behind the ones we know. */
-static void records_of_a_later_header_are_walked_by_their_stride(void **state) {
+/* Members that a later header may append are behind the ones we know. */
+static void records_of_a_later_header_are_walked_by_their_stride(void) {
   struct {
     struct weigate_signin known;
     uint64_t later[3];
@@ -304,7 +271,6 @@ static void records_of_a_later_header_are_walked_by_their_stride(void **state) {
     struct weigate_result known;
     uint64_t later[2];
   } results[2];
-  (void)state;
   struct weigate_person one = kit_person("o1", kit_now_us(), 1), two = kit_person("o2", kit_now_us(), 2);
   memset(items, 0x5a, sizeof(items));
   items[0].known = (struct weigate_signin){.struct_size = sizeof(items[0]), .person = &one};
@@ -320,9 +286,8 @@ static void records_of_a_later_header_are_walked_by_their_stride(void **state) {
   assert_comes_back(&two);
 }
 
-/* check 11: what lies beyond struct_size is absent, whatever stands there. */
-static void a_shorter_record_is_read_as_if_the_rest_were_absent(void **state) {
-  (void)state;
+/* What lies beyond struct_size is absent, whatever stands there. */
+static void a_shorter_record_is_read_as_if_the_rest_were_absent(void) {
   struct weigate_person person = kit_person("o1", kit_now_us(), 1);
   person.has = WEIGATE_PERSON_PROFILE;
   person.struct_size = offsetof(struct weigate_person, scope_stamp);
@@ -360,11 +325,9 @@ static int load_keys(const char *const *openids, size_t count, struct seen *seen
   return kit->plugin.desc->load_people(kit->handle, kit_call(kit), &keys, 0, see, seen);
 }
 
-/* checks 54 and 55 */
-static void keys_are_answered_in_order_found_or_not(void **state) {
+static void keys_are_answered_in_order_found_or_not(void) {
   static const char *const openids[] = {"absent", "o1", "o1", "o2", "absent"};
   struct seen seen = {0};
-  (void)state;
   struct weigate_person one = kit_person("o1", kit_now_us(), 1), two = kit_person("o2", kit_now_us(), 2);
   kit_record(kit, &one, NULL, NULL);
   kit_record(kit, &two, NULL, NULL);
@@ -374,20 +337,16 @@ static void keys_are_answered_in_order_found_or_not(void **state) {
   assert_true(!seen.was_found[0] && seen.was_found[1] && seen.was_found[2] && seen.was_found[3] && !seen.was_found[4]);
 }
 
-/* check 56 */
-static void a_sink_can_stop_the_call(void **state) {
+static void a_sink_can_stop_the_call(void) {
   static const char *const openids[] = {"a", "b", "c"};
   struct seen seen = {.stop_after = 1};
-  (void)state;
   assert_int_equal(load_keys(openids, 3, &seen), WEIGATE_OK);
   assert_int_equal(seen.count, 1);
   struct weigate_person person = kit_person("o1", kit_now_us(), 1);
   assert_int_equal(kit_record(kit, &person, NULL, NULL), WEIGATE_ITEM_NEW);
 }
 
-/* check 58 */
-static void another_handle_reads_what_was_written(void **state) {
-  (void)state;
+static void another_handle_reads_what_was_written(void) {
   struct weigate_handle *first = kit->handle, *second = kit_connect(kit);
   struct weigate_person person = kit_person("o1", kit_now_us(), 1);
   kit_record(kit, &person, NULL, NULL);
@@ -397,8 +356,7 @@ static void another_handle_reads_what_was_written(void **state) {
   plugin_disconnect(&kit->plugin, second);
 }
 
-static void people_survive_a_restart(void **state) {
-  (void)state;
+static void people_survive_a_restart(void) {
   struct weigate_person person = kit_person("o1", kit_now_us(), 1);
   kit_record(kit, &person, NULL, NULL);
   kit_close(kit);
@@ -406,30 +364,27 @@ static void people_survive_a_restart(void **state) {
   assert_comes_back(&person);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, kit_teardown)
+static const struct kit_check checks[] = {
+    {CHECK(a_new_person_comes_back_byte_for_byte), .numbers = "27"},
+    {CHECK(the_same_write_twice_is_a_duplicate), .numbers = "28"},
+    {CHECK(what_is_absent_keeps_what_is_stored), .numbers = "33"},
+    {CHECK(a_present_empty_profile_replaces)},
+    {CHECK(texts_are_data_whatever_they_hold), .numbers = "39, 43"},
+    {CHECK(ill_formed_text_is_refused_by_field), .numbers = "39"},
+    {CHECK(keys_differ_by_every_byte), .numbers = "40"},
+    {CHECK(one_openid_under_two_accounts_is_two_people), .numbers = "44"},
+    {CHECK(the_longest_value_is_taken_and_one_byte_more_is_refused), .numbers = "41"},
+    {CHECK(an_empty_key_is_refused)},
+    {CHECK(odd_sex_and_unknown_groups_are_refused)},
+    {CHECK(odd_times_are_refused), .numbers = "37, 38"},
+    {CHECK(privileges_keep_their_spelling), .numbers = "42"},
+    {CHECK(sealed_tokens_come_back_bit_for_bit), .numbers = "90"},
+    {CHECK(records_of_a_later_header_are_walked_by_their_stride), .numbers = "10"},
+    {CHECK(a_shorter_record_is_read_as_if_the_rest_were_absent), .numbers = "11"},
+    {CHECK(keys_are_answered_in_order_found_or_not), .numbers = "54, 55"},
+    {CHECK(a_sink_can_stop_the_call), .numbers = "56"},
+    {CHECK(another_handle_reads_what_was_written), .numbers = "58"},
+    {CHECK(people_survive_a_restart)},
+};
 
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      TEST(a_new_person_comes_back_byte_for_byte),
-      TEST(the_same_write_twice_is_a_duplicate),
-      TEST(what_is_absent_keeps_what_is_stored),
-      TEST(a_present_empty_profile_replaces),
-      TEST(texts_are_data_whatever_they_hold),
-      TEST(ill_formed_text_is_refused_by_field),
-      TEST(keys_differ_by_every_byte),
-      TEST(one_openid_under_two_accounts_is_two_people),
-      TEST(the_longest_value_is_taken_and_one_byte_more_is_refused),
-      TEST(an_empty_key_is_refused),
-      TEST(odd_sex_and_unknown_groups_are_refused),
-      TEST(odd_times_are_refused),
-      TEST(privileges_keep_their_spelling),
-      TEST(sealed_tokens_come_back_bit_for_bit),
-      TEST(records_of_a_later_header_are_walked_by_their_stride),
-      TEST(a_shorter_record_is_read_as_if_the_rest_were_absent),
-      TEST(keys_are_answered_in_order_found_or_not),
-      TEST(a_sink_can_stop_the_call),
-      TEST(another_handle_reads_what_was_written),
-      TEST(people_survive_a_restart),
-  };
-  return cmocka_run_group_tests(tests, NULL, NULL);
-}
+const struct kit_chapter kit_people = {"people", checks, sizeof checks / sizeof checks[0]};

@@ -1,20 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * contract_scan: pages of people, tombstones and events: complete, in order, none twice, from any cursor on. */
-#include "kit.h"
+ * scan: pages of people, tombstones and events: complete, in order, none twice, from any cursor on. */
+#include "kit/check.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static struct kit *kit;
-static int64_t base_us;
-
-static int setup(void **state) {
-  if (kit_setup(state) != 0) return -1;
-  kit = *state;
-  base_us = kit_now_us() - INT64_C(1000000000);
-  return 0;
-}
 
 /* --- what a scan gave --- */
 
@@ -82,17 +72,15 @@ static void fill(size_t count) {
   assert_true(count <= 1000);
   for (size_t i = 0; i < count; i++) {
     snprintf(openids[i], sizeof(openids[i]), "o%04zu", (i * 7919) % 10000);
-    people[i] = kit_person(openids[i], base_us, (unsigned)i);
+    people[i] = kit_person(openids[i], kit->base_us, (unsigned)i);
     results[i] = (struct weigate_result){.struct_size = sizeof(results[i])};
   }
   struct weigate_people batch = {.struct_size = sizeof(batch), .stride = sizeof(people[0]), .count = count, .items = people};
   assert_int_equal(kit->plugin.desc->merge_people(kit->handle, kit_call(kit), &batch, results), WEIGATE_OK);
 }
 
-/* check 66 */
-static void every_person_is_given_once_and_in_order(void **state) {
+static void every_person_is_given_once_and_in_order(void) {
   static const size_t counts[] = {0, 1, 9, 10, 11, 1000};
-  (void)state;
   for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
     fill(counts[i]);
     struct weigate_scan scan = new_scan(10);
@@ -102,8 +90,7 @@ static void every_person_is_given_once_and_in_order(void **state) {
   }
 }
 
-static void a_page_holds_what_is_wanted(void **state) {
-  (void)state;
+static void a_page_holds_what_is_wanted(void) {
   fill(5);
   struct weigate_scan scan = new_scan(10);
   scan_all(&scan);
@@ -115,10 +102,9 @@ static void a_page_holds_what_is_wanted(void **state) {
   assert_int_equal(seen.with_counts, 5);
 }
 
-static void filters_leave_out_the_others(void **state) {
-  (void)state;
+static void filters_leave_out_the_others(void) {
   fill(50);
-  struct weigate_person other = kit_person("oX", base_us, 1);
+  struct weigate_person other = kit_person("oX", kit->base_us, 1);
   other.appid = kit_text("wx9");
   other.unionid = kit_text("uX");
   kit_merge(kit, &other);
@@ -141,11 +127,9 @@ static void filters_leave_out_the_others(void **state) {
   assert_int_equal(seen.count, 1);
 }
 
-/* check 59, Z10 */
-static void a_unionid_finds_all_its_openids(void **state) {
-  (void)state;
+static void a_unionid_finds_all_its_openids(void) {
   fill(30);
-  struct weigate_person other = kit_person("oX", base_us, 1);
+  struct weigate_person other = kit_person("oX", kit->base_us, 1);
   other.unionid = kit_text("uX");
   kit_merge(kit, &other);
   struct weigate_scan scan = new_scan(7);
@@ -159,13 +143,12 @@ static void a_unionid_finds_all_its_openids(void **state) {
   assert_int_equal(seen.count, 1);
 }
 
-/* check 70, as far as one writer shows it */
-static void changed_since_leaves_out_what_did_not_change(void **state) {
-  (void)state;
+/* As far as one writer shows it */
+static void changed_since_leaves_out_what_did_not_change(void) {
   fill(20);
   int64_t now_us = kit_now_us() + 1;
   while (kit_now_us() <= now_us) continue;
-  struct weigate_person person = kit_person("o0000", base_us + 10, 99);
+  struct weigate_person person = kit_person("o0000", kit->base_us + 10, 99);
   kit_merge(kit, &person);
   struct weigate_scan scan = new_scan(7);
   scan.changed_since_us = now_us;
@@ -173,9 +156,7 @@ static void changed_since_leaves_out_what_did_not_change(void **state) {
   assert_int_equal(seen.count, 1);
 }
 
-/* check 68 */
-static void a_cursor_goes_on_after_a_restart(void **state) {
-  (void)state;
+static void a_cursor_goes_on_after_a_restart(void) {
   fill(25);
   struct weigate_scan scan = new_scan(10);
   assert_int_equal(scan_page(&scan), WEIGATE_OK);
@@ -186,9 +167,7 @@ static void a_cursor_goes_on_after_a_restart(void **state) {
   assert_true(seen.is_ordered);
 }
 
-/* check 68 */
-static void a_forged_or_cut_cursor_is_invalid(void **state) {
-  (void)state;
+static void a_forged_or_cut_cursor_is_invalid(void) {
   fill(25);
   struct weigate_scan scan = new_scan(10), forged;
   assert_int_equal(scan_page(&scan), WEIGATE_OK);
@@ -207,8 +186,7 @@ static void a_forged_or_cut_cursor_is_invalid(void **state) {
   assert_int_equal(scan_page(&forged), WEIGATE_INVALID);
 }
 
-static void a_sink_that_stops_is_continued_behind_its_last(void **state) {
-  (void)state;
+static void a_sink_that_stops_is_continued_behind_its_last(void) {
   fill(25);
   struct weigate_scan scan = new_scan(10);
   seen.stop_after = 4;
@@ -219,8 +197,7 @@ static void a_sink_that_stops_is_continued_behind_its_last(void **state) {
   assert_true(seen.is_ordered);
 }
 
-static void odd_scans_are_invalid(void **state) {
-  (void)state;
+static void odd_scans_are_invalid(void) {
   struct weigate_scan scan = new_scan(0);
   assert_int_equal(scan_page(&scan), WEIGATE_INVALID);
   scan = new_scan(WEIGATE_BATCH_MAX + 1);
@@ -230,29 +207,26 @@ static void odd_scans_are_invalid(void **state) {
   assert_int_equal(scan_page(&scan), WEIGATE_INVALID);
 }
 
-/* check 67 */
-static void what_changes_during_a_scan_disturbs_nothing_else(void **state) {
-  (void)state;
+static void what_changes_during_a_scan_disturbs_nothing_else(void) {
   fill(100);
   struct weigate_scan scan = new_scan(10);
   assert_int_equal(scan_page(&scan), WEIGATE_OK);
-  struct weigate_person behind = kit_person("o0000a", base_us, 1), ahead = kit_person("o9999z", base_us, 1);
+  struct weigate_person behind = kit_person("o0000a", kit->base_us, 1), ahead = kit_person("o9999z", kit->base_us, 1);
   kit_merge(kit, &behind);
   kit_merge(kit, &ahead);
-  kit_erase(kit, "o0000", kit_stamp(base_us + 10, 1));
+  kit_erase(kit, "o0000", kit_stamp(kit->base_us + 10, 1));
   scan_all(&scan);
   assert_int_equal(seen.count, 101);
   assert_true(seen.is_ordered);
 }
 
-static void tombstones_are_given_where_they_are_wanted(void **state) {
-  (void)state;
+static void tombstones_are_given_where_they_are_wanted(void) {
   fill(12);
-  kit_erase(kit, "o0000", kit_stamp(base_us + 10, 1));
+  kit_erase(kit, "o0000", kit_stamp(kit->base_us + 10, 1));
   for (int i = 0; i < 15; i++) {
     char openid[16];
     snprintf(openid, sizeof(openid), "gone%d", i);
-    kit_erase(kit, openid, kit_stamp(base_us + 10, 1));
+    kit_erase(kit, openid, kit_stamp(kit->base_us + 10, 1));
   }
   struct weigate_scan scan = new_scan(10);
   scan.want = WEIGATE_WANT_ERASED;
@@ -280,13 +254,12 @@ static void fill_events(size_t count) {
   for (size_t i = 0; i < count; i++) {
     char openid[16];
     snprintf(openid, sizeof(openid), "o%zu", i % 3);
-    struct weigate_event event = kit_event(openid, base_us + (int64_t)(i * 37 % count) / 2, (unsigned)i);
+    struct weigate_event event = kit_event(openid, kit->base_us + (int64_t)(i * 37 % count) / 2, (unsigned)i);
     assert_int_equal(kit_record(kit, NULL, &event, NULL), WEIGATE_ITEM_NEW);
   }
 }
 
-static void every_event_is_given_once_and_in_order(void **state) {
-  (void)state;
+static void every_event_is_given_once_and_in_order(void) {
   fill_events(40);
   struct weigate_scan scan = new_scan(7);
   assert_int_equal(scan_all_events(&scan), 6);
@@ -294,8 +267,7 @@ static void every_event_is_given_once_and_in_order(void **state) {
   assert_true(seen.is_ordered);
 }
 
-static void events_of_one_person_are_given_alone(void **state) {
-  (void)state;
+static void events_of_one_person_are_given_alone(void) {
   fill_events(40);
   struct weigate_scan scan = new_scan(5);
   scan.appid = kit_text(KIT_APPID);
@@ -307,7 +279,7 @@ static void events_of_one_person_are_given_alone(void **state) {
   scan.openid = kit_text("o1");
   scan_all_events(&scan);
   assert_int_equal(seen.count, 13);
-  kit_erase(kit, "o1", kit_stamp(base_us + 1000, 1));
+  kit_erase(kit, "o1", kit_stamp(kit->base_us + 1000, 1));
   scan = new_scan(5);
   scan.openid = kit_text("o1");
   scan_all_events(&scan);
@@ -317,32 +289,28 @@ static void events_of_one_person_are_given_alone(void **state) {
   assert_int_equal(seen.count, 40);
 }
 
-static void a_cursor_of_people_is_none_of_events(void **state) {
-  (void)state;
+static void a_cursor_of_people_is_none_of_events(void) {
   fill(25);
   struct weigate_scan scan = new_scan(10);
   assert_int_equal(scan_page(&scan), WEIGATE_OK);
   assert_int_equal(kit->plugin.desc->scan_events(kit->handle, kit_call(kit), &scan, see_event, NULL), WEIGATE_INVALID);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, kit_teardown)
+static const struct kit_check checks[] = {
+    {CHECK(every_person_is_given_once_and_in_order), .numbers = "66"},
+    {CHECK(a_page_holds_what_is_wanted)},
+    {CHECK(filters_leave_out_the_others)},
+    {CHECK(a_unionid_finds_all_its_openids), .numbers = "59"},
+    {CHECK(changed_since_leaves_out_what_did_not_change), .numbers = "70"},
+    {CHECK(a_cursor_goes_on_after_a_restart), .numbers = "68"},
+    {CHECK(a_forged_or_cut_cursor_is_invalid), .numbers = "68"},
+    {CHECK(a_sink_that_stops_is_continued_behind_its_last)},
+    {CHECK(odd_scans_are_invalid)},
+    {CHECK(what_changes_during_a_scan_disturbs_nothing_else), .numbers = "67"},
+    {CHECK(tombstones_are_given_where_they_are_wanted)},
+    {CHECK(every_event_is_given_once_and_in_order)},
+    {CHECK(events_of_one_person_are_given_alone)},
+    {CHECK(a_cursor_of_people_is_none_of_events)},
+};
 
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      TEST(every_person_is_given_once_and_in_order),
-      TEST(a_page_holds_what_is_wanted),
-      TEST(filters_leave_out_the_others),
-      TEST(a_unionid_finds_all_its_openids),
-      TEST(changed_since_leaves_out_what_did_not_change),
-      TEST(a_cursor_goes_on_after_a_restart),
-      TEST(a_forged_or_cut_cursor_is_invalid),
-      TEST(a_sink_that_stops_is_continued_behind_its_last),
-      TEST(odd_scans_are_invalid),
-      TEST(what_changes_during_a_scan_disturbs_nothing_else),
-      TEST(tombstones_are_given_where_they_are_wanted),
-      TEST(every_event_is_given_once_and_in_order),
-      TEST(events_of_one_person_are_given_alone),
-      TEST(a_cursor_of_people_is_none_of_events),
-  };
-  return cmocka_run_group_tests(tests, NULL, NULL);
-}
+const struct kit_chapter kit_scan = {"scan", checks, sizeof checks / sizeof checks[0]};

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * contract_batch: many items in one call: order, sizes, refusals, replays; and the events that are counted with them. */
-#include "kit.h"
+ * batch: many items in one call: order, sizes, refusals, replays; and the events that are counted with them. */
+#include "kit/check.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static struct kit *kit;
 
 /* Room for the largest batch and one more. */
 #define ITEMS (WEIGATE_BATCH_MAX + 1)
@@ -16,9 +14,8 @@ static struct weigate_event events[ITEMS];
 static struct weigate_result results[ITEMS];
 static char openids[ITEMS][16];
 
-static int setup(void **state) {
-  if (kit_setup(state) != 0) return -1;
-  kit = *state;
+/* As many people with an event each, all different. */
+static void prepare(void) {
   int64_t now_us = kit_now_us() - 1000000;
   for (unsigned i = 0; i < ITEMS; i++) {
     snprintf(openids[i], sizeof(openids[i]), "o%05u", i);
@@ -27,7 +24,6 @@ static int setup(void **state) {
     items[i] = (struct weigate_signin){.struct_size = sizeof(items[i]), .person = &people[i], .event = &events[i]};
     results[i] = (struct weigate_result){.struct_size = sizeof(results[i])};
   }
-  return 0;
 }
 
 static int record(size_t count) {
@@ -43,10 +39,9 @@ static uint64_t logins_of(const char *openid, uint64_t *ret_days) {
   return logins;
 }
 
-/* check 47 */
-static void batches_of_every_size_are_answered_item_by_item(void **state) {
+static void batches_of_every_size_are_answered_item_by_item(void) {
+  prepare();
   static const size_t sizes[] = {1, 2, 999, WEIGATE_BATCH_MAX};
-  (void)state;
   for (size_t s = 0, known = 0; s < sizeof(sizes) / sizeof(sizes[0]); known = sizes[s++]) {
     assert_int_equal(record(sizes[s]), WEIGATE_OK);
     for (size_t i = 0; i < sizes[s]; i++)
@@ -54,22 +49,19 @@ static void batches_of_every_size_are_answered_item_by_item(void **state) {
   }
 }
 
-/* check 47 */
-static void a_batch_beyond_the_limit_is_invalid(void **state) {
-  (void)state;
+static void a_batch_beyond_the_limit_is_invalid(void) {
+  prepare();
   assert_int_equal(record(ITEMS), WEIGATE_INVALID);
   assert_string_equal(kit_state_of(kit, openids[0]), "nobody");
 }
 
-/* check 51 */
-static void an_empty_batch_is_fine(void **state) {
-  (void)state;
+static void an_empty_batch_is_fine(void) {
+  prepare();
   assert_int_equal(record(0), WEIGATE_OK);
 }
 
-/* check 48 */
-static void the_newest_of_one_batch_wins_wherever_it_stands(void **state) {
-  (void)state;
+static void the_newest_of_one_batch_wins_wherever_it_stands(void) {
+  prepare();
   for (size_t i = 0; i < 3; i++) {
     people[i].openid = kit_text("same");
     people[i].nickname = kit_text(i == 1 ? "newest" : "older");
@@ -82,9 +74,8 @@ static void the_newest_of_one_batch_wins_wherever_it_stands(void **state) {
   store_person_done(&found);
 }
 
-/* check 49 */
-static void one_bad_item_is_refused_alone(void **state) {
-  (void)state;
+static void one_bad_item_is_refused_alone(void) {
+  prepare();
   people[1].sex = 7;
   assert_int_equal(record(3), WEIGATE_OK);
   assert_int_equal(results[0].outcome, WEIGATE_ITEM_NEW);
@@ -95,10 +86,9 @@ static void one_bad_item_is_refused_alone(void **state) {
   assert_int_equal(logins_of(openids[1], NULL), 0);
 }
 
-/* checks 52 and 93 */
-static void a_replayed_batch_changes_and_counts_nothing(void **state) {
+static void a_replayed_batch_changes_and_counts_nothing(void) {
+  prepare();
   char before[8192];
-  (void)state;
   assert_int_equal(record(50), WEIGATE_OK);
   snprintf(before, sizeof(before), "%s", kit_state_of(kit, openids[7]));
   assert_int_equal(record(50), WEIGATE_OK);
@@ -107,9 +97,8 @@ static void a_replayed_batch_changes_and_counts_nothing(void **state) {
   assert_int_equal(logins_of(openids[7], NULL), 1);
 }
 
-/* check 53 */
-static void a_call_without_time_writes_nothing(void **state) {
-  (void)state;
+static void a_call_without_time_writes_nothing(void) {
+  prepare();
   struct weigate_call call = plugin_call(0);
   struct weigate_signins batch = {.struct_size = sizeof(batch), .stride = sizeof(items[0]), .count = 3, .items = items};
   assert_int_equal(kit->plugin.desc->record_signins(kit->handle, &call, &batch, results), WEIGATE_TIMEOUT);
@@ -117,9 +106,8 @@ static void a_call_without_time_writes_nothing(void **state) {
   assert_string_equal(kit_state_of(kit, openids[0]), "nobody");
 }
 
-/* check 12 */
-static void a_stride_that_cannot_be_walked_is_invalid(void **state) {
-  (void)state;
+static void a_stride_that_cannot_be_walked_is_invalid(void) {
+  prepare();
   struct weigate_signins batch = {.struct_size = sizeof(batch), .stride = 4, .count = 3, .items = items};
   assert_int_equal(kit->plugin.desc->record_signins(kit->handle, kit_call(kit), &batch, results), WEIGATE_INVALID);
 }
@@ -130,9 +118,7 @@ static enum weigate_item record_event(const struct weigate_event *event) {
   return kit_record(kit, NULL, event, NULL);
 }
 
-/* check 93 */
-static void an_event_counts_once(void **state) {
-  (void)state;
+static void an_event_counts_once(void) {
   struct weigate_person person = kit_person("o1", kit_now_us(), 1);
   struct weigate_event event = kit_event("o1", kit_now_us(), 1);
   assert_int_equal(kit_record(kit, &person, &event, NULL), WEIGATE_ITEM_NEW);
@@ -140,10 +126,8 @@ static void an_event_counts_once(void **state) {
   assert_int_equal(logins_of("o1", NULL), 1);
 }
 
-/* check 93 */
-static void events_out_of_order_give_the_same_totals(void **state) {
+static void events_out_of_order_give_the_same_totals(void) {
   static const size_t orders[2][4] = {{0, 1, 2, 3}, {3, 1, 0, 2}};
-  (void)state;
   int64_t now_us = kit_now_us();
   for (size_t turn = 0; turn < 2; turn++) {
     uint64_t days = 0;
@@ -162,9 +146,7 @@ static void events_out_of_order_give_the_same_totals(void **state) {
   }
 }
 
-/* check 94 */
-static void the_day_is_the_hosts_word(void **state) {
-  (void)state;
+static void the_day_is_the_hosts_word(void) {
   uint64_t days = 0;
   struct weigate_person person = kit_person("o1", kit_now_us(), 1);
   struct weigate_event before = kit_event("o1", kit_now_us() - 1000000, 1), after = kit_event("o1", kit_now_us(), 2);
@@ -176,8 +158,7 @@ static void the_day_is_the_hosts_word(void **state) {
   assert_int_equal(days, 2);
 }
 
-static void only_completed_sign_ins_count(void **state) {
-  (void)state;
+static void only_completed_sign_ins_count(void) {
   struct weigate_person person = kit_person("o1", kit_now_us(), 1);
   struct weigate_event denied = kit_event("o1", kit_now_us(), 1);
   denied.flags = 0;
@@ -186,17 +167,15 @@ static void only_completed_sign_ins_count(void **state) {
   assert_int_equal(logins_of("o1", NULL), 0);
 }
 
-static void a_day_beyond_all_calendars_spoils_no_other(void **state) {
-  (void)state;
+static void a_day_beyond_all_calendars_spoils_no_other(void) {
+  prepare();
   events[0].event_day = INT32_MAX;
   events[1].event_day = INT32_MIN;
   assert_int_equal(record(3), WEIGATE_OK);
   assert_int_equal(results[2].outcome, WEIGATE_ITEM_NEW);
 }
 
-/* check 45 */
-static void a_snapshot_visitor_is_nobody(void **state) {
-  (void)state;
+static void a_snapshot_visitor_is_nobody(void) {
   struct weigate_event snapshot = kit_event("", kit_now_us(), 1);
   snapshot.flags = WEIGATE_EVENT_SNAPSHOT;
   assert_int_equal(record_event(&snapshot), WEIGATE_ITEM_NEW);
@@ -209,8 +188,7 @@ static void a_snapshot_visitor_is_nobody(void **state) {
 }
 
 /* Somebody was erased since: the event comes from another store. */
-static void a_sign_in_without_openid_is_kept_and_counts_for_nobody(void **state) {
-  (void)state;
+static void a_sign_in_without_openid_is_kept_and_counts_for_nobody(void) {
   struct weigate_event event = kit_event("", kit_now_us(), 1);
   assert_int_equal(record_event(&event), WEIGATE_ITEM_NEW);
   assert_int_equal(record_event(&event), WEIGATE_ITEM_DUPLICATE);
@@ -218,8 +196,7 @@ static void a_sign_in_without_openid_is_kept_and_counts_for_nobody(void **state)
   assert_string_equal(kit_refused_field(kit, NULL, &event), "flags");
 }
 
-static void erasing_takes_the_person_out_of_the_events(void **state) {
-  (void)state;
+static void erasing_takes_the_person_out_of_the_events(void) {
   int64_t now_us = kit_now_us() - 10000;
   struct weigate_person person = kit_person("o1", now_us, 1);
   struct weigate_event event = kit_event("o1", now_us, 1), late = kit_event("o1", now_us + 1, 2),
@@ -232,26 +209,23 @@ static void erasing_takes_the_person_out_of_the_events(void **state) {
   assert_int_equal(logins_of("o1", NULL), 1);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, kit_teardown)
+static const struct kit_check checks[] = {
+    {CHECK(batches_of_every_size_are_answered_item_by_item), .numbers = "47"},
+    {CHECK(a_batch_beyond_the_limit_is_invalid), .numbers = "47"},
+    {CHECK(an_empty_batch_is_fine), .numbers = "51"},
+    {CHECK(the_newest_of_one_batch_wins_wherever_it_stands), .numbers = "48"},
+    {CHECK(one_bad_item_is_refused_alone), .numbers = "49"},
+    {CHECK(a_replayed_batch_changes_and_counts_nothing), .numbers = "52, 93"},
+    {CHECK(a_call_without_time_writes_nothing), .numbers = "53"},
+    {CHECK(a_stride_that_cannot_be_walked_is_invalid), .numbers = "12"},
+    {CHECK(an_event_counts_once), .numbers = "93"},
+    {CHECK(events_out_of_order_give_the_same_totals), .numbers = "93"},
+    {CHECK(the_day_is_the_hosts_word), .numbers = "94"},
+    {CHECK(a_day_beyond_all_calendars_spoils_no_other)},
+    {CHECK(only_completed_sign_ins_count)},
+    {CHECK(a_snapshot_visitor_is_nobody), .numbers = "45"},
+    {CHECK(a_sign_in_without_openid_is_kept_and_counts_for_nobody)},
+    {CHECK(erasing_takes_the_person_out_of_the_events)},
+};
 
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      TEST(batches_of_every_size_are_answered_item_by_item),
-      TEST(a_batch_beyond_the_limit_is_invalid),
-      TEST(an_empty_batch_is_fine),
-      TEST(the_newest_of_one_batch_wins_wherever_it_stands),
-      TEST(one_bad_item_is_refused_alone),
-      TEST(a_replayed_batch_changes_and_counts_nothing),
-      TEST(a_call_without_time_writes_nothing),
-      TEST(a_stride_that_cannot_be_walked_is_invalid),
-      TEST(an_event_counts_once),
-      TEST(events_out_of_order_give_the_same_totals),
-      TEST(the_day_is_the_hosts_word),
-      TEST(a_day_beyond_all_calendars_spoils_no_other),
-      TEST(only_completed_sign_ins_count),
-      TEST(a_snapshot_visitor_is_nobody),
-      TEST(a_sign_in_without_openid_is_kept_and_counts_for_nobody),
-      TEST(erasing_takes_the_person_out_of_the_events),
-  };
-  return cmocka_run_group_tests(tests, NULL, NULL);
-}
+const struct kit_chapter kit_batch = {"batch", checks, sizeof checks / sizeof checks[0]};

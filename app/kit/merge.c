@@ -1,30 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
- * contract_merge: the same writes in any order end in the same record, erasures among them; held against a small model. */
-#include "kit.h"
+ * merge: the same writes in any order end in the same record, erasures among them; held against a small model. */
+#include "kit/check.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/random.h"
 #include "store/host.h"
-
-static struct kit *kit;
-static int64_t base_us;
-
-static int setup(void **state) {
-  if (kit_setup(state) != 0) return -1;
-  kit = *state;
-  base_us = kit_now_us() - INT64_C(1000000000);
-  return 0;
-}
 
 /* --- rules one by one --- */
 
-/* check 29 */
-static void an_older_write_moves_only_what_is_first(void **state) {
-  (void)state;
-  struct weigate_person newer = kit_person("o1", base_us + 20, 2), older = kit_person("o1", base_us + 10, 1);
+static void an_older_write_moves_only_what_is_first(void) {
+  struct weigate_person newer = kit_person("o1", kit->base_us + 20, 2), older = kit_person("o1", kit->base_us + 10, 1);
   older.nickname = kit_text("old");
   older.sex = 2;
   kit_record(kit, &newer, NULL, NULL);
@@ -33,17 +20,15 @@ static void an_older_write_moves_only_what_is_first(void **state) {
   struct store_person found = kit_load(kit, "o1");
   assert_text(found.person.nickname, "小明");
   assert_int_equal(found.person.sex, 1);
-  assert_int_equal(found.person.first_seen_us, base_us + 10);
-  assert_int_equal(found.person.last_seen_us, base_us + 20);
+  assert_int_equal(found.person.first_seen_us, kit->base_us + 10);
+  assert_int_equal(found.person.last_seen_us, kit->base_us + 20);
   store_person_done(&found);
 }
 
-/* check 30 */
-static void of_equal_times_the_greater_id_wins_in_either_order(void **state) {
-  (void)state;
+static void of_equal_times_the_greater_id_wins_in_either_order(void) {
   for (int turn = 0; turn < 2; turn++) {
     const char *openid = turn ? "o2" : "o1";
-    struct weigate_person small = kit_person(openid, base_us, 1), great = kit_person(openid, base_us, 2);
+    struct weigate_person small = kit_person(openid, kit->base_us, 1), great = kit_person(openid, kit->base_us, 2);
     small.nickname = kit_text("small");
     great.nickname = kit_text("great");
     kit_record(kit, turn ? &great : &small, NULL, NULL);
@@ -54,10 +39,8 @@ static void of_equal_times_the_greater_id_wins_in_either_order(void **state) {
   }
 }
 
-/* checks 34 and 35, Z11 */
-static void what_is_unknown_never_erases_what_is_known(void **state) {
-  (void)state;
-  struct weigate_person known = kit_person("o1", base_us, 1), unknown = kit_person("o1", base_us + 10, 2);
+static void what_is_unknown_never_erases_what_is_known(void) {
+  struct weigate_person known = kit_person("o1", kit->base_us, 1), unknown = kit_person("o1", kit->base_us + 10, 2);
   unknown.unionid = unknown.province = unknown.city = unknown.country = (struct weigate_text){NULL, 0};
   unknown.sex = 0;
   kit_record(kit, &known, NULL, NULL);
@@ -66,13 +49,12 @@ static void what_is_unknown_never_erases_what_is_known(void **state) {
   assert_text(found.person.unionid, "uA1");
   assert_text(found.person.city, "深圳");
   assert_int_equal(found.person.sex, 1);
-  assert_int_equal(found.person.sex_stamp.at_us, base_us);
+  assert_int_equal(found.person.sex_stamp.at_us, kit->base_us);
   store_person_done(&found);
 }
 
-static void of_two_unionids_the_newer_one_wins(void **state) {
-  (void)state;
-  struct weigate_person one = kit_person("o1", base_us, 1), two = kit_person("o1", base_us + 10, 2);
+static void of_two_unionids_the_newer_one_wins(void) {
+  struct weigate_person one = kit_person("o1", kit->base_us, 1), two = kit_person("o1", kit->base_us + 10, 2);
   two.unionid = kit_text("uB2");
   kit_record(kit, &two, NULL, NULL);
   kit_record(kit, &one, NULL, NULL);
@@ -81,10 +63,8 @@ static void of_two_unionids_the_newer_one_wins(void **state) {
   store_person_done(&found);
 }
 
-/* check 91 */
-static void the_newest_token_survives_a_race(void **state) {
-  (void)state;
-  struct weigate_person newer = kit_person("o1", base_us + 20, 2), older = kit_person("o1", base_us + 10, 1);
+static void the_newest_token_survives_a_race(void) {
+  struct weigate_person newer = kit_person("o1", kit->base_us + 20, 2), older = kit_person("o1", kit->base_us + 10, 1);
   older.token_sealed = kit_text("used-up");
   kit_record(kit, &newer, NULL, NULL);
   kit_record(kit, &older, NULL, NULL);
@@ -95,46 +75,39 @@ static void the_newest_token_survives_a_race(void **state) {
 
 /* --- erasing --- */
 
-/* checks 61 and 92, Z18 */
-static void an_erased_person_is_gone_and_begins_anew(void **state) {
-  (void)state;
-  struct weigate_person before = kit_person("o1", base_us, 1), late = kit_person("o1", base_us + 50, 2);
+static void an_erased_person_is_gone_and_begins_anew(void) {
+  struct weigate_person before = kit_person("o1", kit->base_us, 1), late = kit_person("o1", kit->base_us + 50, 2);
   kit_record(kit, &before, NULL, NULL);
-  assert_int_equal(kit_erase(kit, "o1", kit_stamp(base_us + 100, 9)), WEIGATE_ITEM_UPDATED);
+  assert_int_equal(kit_erase(kit, "o1", kit_stamp(kit->base_us + 100, 9)), WEIGATE_ITEM_UPDATED);
   assert_string_equal(kit_state_of(kit, "o1"), "nobody");
   assert_int_equal(kit_record(kit, &before, NULL, NULL), WEIGATE_ITEM_ERASED);
   assert_int_equal(kit_record(kit, &late, NULL, NULL), WEIGATE_ITEM_ERASED);
   assert_string_equal(kit_state_of(kit, "o1"), "nobody");
-  struct weigate_person again = kit_person("o1", base_us + 200, 3);
+  struct weigate_person again = kit_person("o1", kit->base_us + 200, 3);
   assert_int_equal(kit_record(kit, &again, NULL, NULL), WEIGATE_ITEM_NEW);
   struct store_person found = kit_load(kit, "o1");
-  assert_int_equal(found.person.first_seen_us, base_us + 200);
+  assert_int_equal(found.person.first_seen_us, kit->base_us + 200);
   assert_int_equal(found.person.login_count, 0);
   store_person_done(&found);
 }
 
-/* check 61 */
-static void erasing_nobody_or_twice_is_fine(void **state) {
-  (void)state;
-  assert_int_equal(kit_erase(kit, "o1", kit_stamp(base_us, 1)), WEIGATE_ITEM_MISSING);
-  assert_int_equal(kit_erase(kit, "o1", kit_stamp(base_us, 1)), WEIGATE_ITEM_DUPLICATE);
-  assert_int_equal(kit_erase(kit, "o1", kit_stamp(base_us - 5, 1)), WEIGATE_ITEM_STALE);
-  struct weigate_person early = kit_person("o1", base_us, 0);
+static void erasing_nobody_or_twice_is_fine(void) {
+  assert_int_equal(kit_erase(kit, "o1", kit_stamp(kit->base_us, 1)), WEIGATE_ITEM_MISSING);
+  assert_int_equal(kit_erase(kit, "o1", kit_stamp(kit->base_us, 1)), WEIGATE_ITEM_DUPLICATE);
+  assert_int_equal(kit_erase(kit, "o1", kit_stamp(kit->base_us - 5, 1)), WEIGATE_ITEM_STALE);
+  struct weigate_person early = kit_person("o1", kit->base_us, 0);
   assert_int_equal(kit_record(kit, &early, NULL, NULL), WEIGATE_ITEM_ERASED);
 }
 
-/* check 62 */
-static void nothing_readable_of_an_erased_person_stays_in_the_files(void **state) {
+static void nothing_readable_of_an_erased_person_stays_in_the_files(void) {
   static const char *const traces[] = {"oCanaryOpenid77", "CanaryNickname77", "CanarySealed77", "uCanaryUnion77"};
-  (void)state;
-  if (!kit_has_files()) skip();
-  struct weigate_person person = kit_person("oCanaryOpenid77", base_us, 1);
-  struct weigate_event event = kit_event("oCanaryOpenid77", base_us, 1);
+  struct weigate_person person = kit_person("oCanaryOpenid77", kit->base_us, 1);
+  struct weigate_event event = kit_event("oCanaryOpenid77", kit->base_us, 1);
   person.nickname = kit_text("CanaryNickname77");
   person.token_sealed = kit_text("CanarySealed77");
   person.unionid = kit_text("uCanaryUnion77");
   kit_record(kit, &person, &event, NULL);
-  kit_erase(kit, "oCanaryOpenid77", kit_stamp(base_us + 100, 9));
+  kit_erase(kit, "oCanaryOpenid77", kit_stamp(kit->base_us + 100, 9));
   assert_int_equal(kit->plugin.desc->maintain(kit->handle, kit_call(kit), WEIGATE_MAINTAIN_COMPACT), WEIGATE_OK);
   for (size_t i = 0; i < sizeof(traces) / sizeof(traces[0]); i++) assert_false(kit_files_hold(kit, traces[i]));
 }
@@ -148,13 +121,12 @@ static struct weigate_person tombstone_of(const char *openid, struct weigate_sta
   return tombstone;
 }
 
-static void a_merged_tombstone_erases_by_its_hash(void **state) {
-  (void)state;
-  struct weigate_person one = kit_person("o1", base_us, 1), two = kit_person("o2", base_us, 1);
-  struct weigate_event event = kit_event("o1", base_us, 1);
+static void a_merged_tombstone_erases_by_its_hash(void) {
+  struct weigate_person one = kit_person("o1", kit->base_us, 1), two = kit_person("o2", kit->base_us, 1);
+  struct weigate_event event = kit_event("o1", kit->base_us, 1);
   kit_record(kit, &one, &event, NULL);
   kit_record(kit, &two, NULL, NULL);
-  struct weigate_person tombstone = tombstone_of("o1", kit_stamp(base_us + 100, 9), &host_services);
+  struct weigate_person tombstone = tombstone_of("o1", kit_stamp(kit->base_us + 100, 9), &host_services);
   assert_int_equal(kit_merge(kit, &tombstone), WEIGATE_ITEM_NEW);
   assert_string_equal(kit_state_of(kit, "o1"), "nobody");
   assert_string_not_equal(kit_state_of(kit, "o2"), "nobody");
@@ -162,9 +134,8 @@ static void a_merged_tombstone_erases_by_its_hash(void **state) {
   assert_int_equal(kit_merge(kit, &one), WEIGATE_ITEM_ERASED);
 }
 
-static void counts_handed_in_are_not_believed(void **state) {
-  (void)state;
-  struct weigate_person person = kit_person("o1", base_us, 1);
+static void counts_handed_in_are_not_believed(void) {
+  struct weigate_person person = kit_person("o1", kit->base_us, 1);
   person.has |= WEIGATE_PERSON_COUNTS;
   person.login_count = 77;
   assert_int_equal(kit_merge(kit, &person), WEIGATE_ITEM_NEW);
@@ -187,7 +158,7 @@ static struct weigate_person write_number(const char *openid, size_t n) {
       0,
   };
   static const char *const names[WRITES] = {"a", "b", "", "d", "e"};
-  struct weigate_person person = kit_person(openid, base_us + (int64_t)(n / 2) * 10, (unsigned)(7 * n % 5));
+  struct weigate_person person = kit_person(openid, kit->base_us + (int64_t)(n / 2) * 10, (unsigned)(7 * n % 5));
   person.has = groups[n];
   person.nickname = kit_text(names[n]);
   if (n == 2) {
@@ -221,12 +192,10 @@ static const char *state_after_key(const char *openid) {
   return slash ? slash + 1 + strlen(openid) : line;
 }
 
-/* check 31 */
-static void all_120_orders_with_repeats_end_in_one_state(void **state) {
+static void all_120_orders_with_repeats_end_in_one_state(void) {
   size_t order[WRITES] = {0, 1, 2, 3, 4};
   char expected[4096] = "";
   unsigned number = 0;
-  (void)state;
   do {
     char openid[16];
     snprintf(openid, sizeof(openid), "o%u", number++);
@@ -241,18 +210,17 @@ static void all_120_orders_with_repeats_end_in_one_state(void **state) {
   assert_int_equal(number, 120);
 }
 
-static void all_orders_with_an_erasure_end_in_one_state(void **state) {
+static void all_orders_with_an_erasure_end_in_one_state(void) {
   size_t order[WRITES] = {0, 1, 2, 3, 4};
   char expected[4096] = "";
   unsigned number = 0;
-  (void)state;
   do {
     char openid[16];
     snprintf(openid, sizeof(openid), "o%u", number++);
     for (size_t i = 0; i < WRITES; i++) {
       struct weigate_person person = write_number(openid, order[i]);
       if (order[i] == 4)
-        kit_erase(kit, openid, kit_stamp(base_us + 10, 1));
+        kit_erase(kit, openid, kit_stamp(kit->base_us + 10, 1));
       else
         kit_record(kit, &person, NULL, NULL);
     }
@@ -285,12 +253,12 @@ static const char *name_of(unsigned value) {
 
 /* A random write; values[] says what it holds, 0 for nothing known. */
 static struct weigate_person random_write(const char *openid, unsigned number, unsigned values[6]) {
-  struct weigate_person person = kit_person(openid, base_us + random_below(20), number);
-  person.has = random_below(64);
+  struct weigate_person person = kit_person(openid, kit->base_us + kit_random_below(20), number);
+  person.has = kit_random_below(64);
   static const uint32_t bits[6] = {WEIGATE_PERSON_PROFILE, WEIGATE_PERSON_SCOPE,  WEIGATE_PERSON_UNIONID,
                                    WEIGATE_PERSON_SEX,     WEIGATE_PERSON_REGION, WEIGATE_PERSON_TOKEN};
-  for (size_t i = 0; i < 6; i++) values[i] = person.has & bits[i] ? 1 + random_below(4) : 0;
-  if (values[MODEL_SEX]) values[MODEL_SEX] = random_below(3);
+  for (size_t i = 0; i < 6; i++) values[i] = person.has & bits[i] ? 1 + kit_random_below(4) : 0;
+  if (values[MODEL_SEX]) values[MODEL_SEX] = kit_random_below(3);
   if (values[MODEL_UNIONID] == 4) values[MODEL_UNIONID] = 0;
   if (values[MODEL_REGION] == 4) values[MODEL_REGION] = 0;
   person.nickname = kit_text(name_of(values[MODEL_PROFILE]));
@@ -337,15 +305,13 @@ static void assert_like_model(const char *openid, const struct model *model) {
 #define MODEL_PEOPLE 20
 #define MODEL_STEPS  3000
 
-/* check 32 */
-static void random_histories_follow_the_model(void **state) {
+static void random_histories_follow_the_model(void) {
   static struct model models[MODEL_PEOPLE];
-  (void)state;
   memset(models, 0, sizeof(models));
   for (unsigned step = 1; step <= MODEL_STEPS; step++) {
     char openid[16];
     unsigned values[6];
-    size_t who = random_below(MODEL_PEOPLE);
+    size_t who = kit_random_below(MODEL_PEOPLE);
     snprintf(openid, sizeof(openid), "o%zu", who);
     struct weigate_person person = random_write(openid, step, values);
     kit_merge(kit, &person);
@@ -354,23 +320,20 @@ static void random_histories_follow_the_model(void **state) {
   }
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, kit_teardown)
+static const struct kit_check checks[] = {
+    {CHECK(an_older_write_moves_only_what_is_first), .numbers = "29"},
+    {CHECK(of_equal_times_the_greater_id_wins_in_either_order), .numbers = "30"},
+    {CHECK(what_is_unknown_never_erases_what_is_known), .numbers = "34, 35"},
+    {CHECK(of_two_unionids_the_newer_one_wins)},
+    {CHECK(the_newest_token_survives_a_race), .numbers = "91"},
+    {CHECK(an_erased_person_is_gone_and_begins_anew), .numbers = "61, 92"},
+    {CHECK(erasing_nobody_or_twice_is_fine), .numbers = "61"},
+    {CHECK(nothing_readable_of_an_erased_person_stays_in_the_files), .numbers = "62", .needs = KIT_NEEDS_FILES},
+    {CHECK(a_merged_tombstone_erases_by_its_hash)},
+    {CHECK(counts_handed_in_are_not_believed)},
+    {CHECK(all_120_orders_with_repeats_end_in_one_state), .numbers = "31"},
+    {CHECK(all_orders_with_an_erasure_end_in_one_state)},
+    {CHECK(random_histories_follow_the_model), .numbers = "32"},
+};
 
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      TEST(an_older_write_moves_only_what_is_first),
-      TEST(of_equal_times_the_greater_id_wins_in_either_order),
-      TEST(what_is_unknown_never_erases_what_is_known),
-      TEST(of_two_unionids_the_newer_one_wins),
-      TEST(the_newest_token_survives_a_race),
-      TEST(an_erased_person_is_gone_and_begins_anew),
-      TEST(erasing_nobody_or_twice_is_fine),
-      TEST(nothing_readable_of_an_erased_person_stays_in_the_files),
-      TEST(a_merged_tombstone_erases_by_its_hash),
-      TEST(counts_handed_in_are_not_believed),
-      TEST(all_120_orders_with_repeats_end_in_one_state),
-      TEST(all_orders_with_an_erasure_end_in_one_state),
-      TEST(random_histories_follow_the_model),
-  };
-  return cmocka_run_group_tests(tests, NULL, NULL);
-}
+const struct kit_chapter kit_merging = {"merge", checks, sizeof checks / sizeof checks[0]};
