@@ -11,14 +11,11 @@
 #include "base/scope.h"
 #include "signin/claim.h"
 #include "signin/login.h"
-#include "signin/record.h"
-#include "store/kinds.h"
+#include "signin/refresh.h"
 #include "store/person_json.h"
 
 /* {"code":"…","state":"…"} with room for blanks. */
 #define BODY_MAX_BYTES 4096
-/* Two refreshes of one person within this time are one: the second is answered from the store. */
-#define REFRESH_APART_S 10
 /* Where an app receives its code: an origin and an address. */
 #define REDIRECT_URI_MAX_BYTES (sizeof(((struct origin *)0)->text) + URL_NEXT_MAX_BYTES)
 
@@ -179,9 +176,7 @@ struct held {
   struct job *job;
   struct session session;
   struct store_person person;
-  struct wechat *wechat;
-  struct wechat_token token;
-  struct wechat_answer answer;
+  struct refresh refresh;
 };
 
 /* Session, stored person and opened token of who asks; otherwise the answer is given. */
@@ -190,9 +185,9 @@ static bool hold_wait(struct held *h, struct job *job) {
   job->is_api = true;
   if (!request_is_same_site(job)) return answer_outcome(job, OUTCOME_FOREIGN_ORIGIN, NULL), false;
   if (!read_session(job, &h->session)) return false;
-  h->wechat = h->session.is_website ? job->account->website : job->account->wechat;
+  refresh_begin(&h->refresh, job->account, session_appid(job->account, &h->session), h->session.is_website);
   if (load_wait(job, &h->session, WEIGATE_WANT_TOKEN, &h->person) < 0) return false;
-  if (h->wechat && h->person.is_found && record_token_open(job->account, &h->person.person, &h->token) == 0) return true;
+  if (h->person.is_found && refresh_open(&h->refresh, &h->person.person) == 0) return true;
   answer_outcome(job, OUTCOME_NOT_SIGNED_IN, &(struct answer_detail){.stage = "token", .why = "no token is stored that opens"});
   store_person_done(&h->person);
   return false;
@@ -200,7 +195,7 @@ static bool hold_wait(struct held *h, struct job *job) {
 
 static void release(struct held *h) {
   store_person_done(&h->person);
-  explicit_bzero(&h->token, sizeof(h->token));
+  refresh_done(&h->refresh);
 }
 
 static enum outcome outcome_of_refresh(const struct wechat_answer *answer) {
@@ -216,71 +211,53 @@ static enum outcome outcome_of_refresh(const struct wechat_answer *answer) {
   }
 }
 
-static void end_refused(struct held *h, const char *stage) {
-  answer_outcome(h->job, outcome_of_refresh(&h->answer), &(struct answer_detail){.wechat = &h->answer, .stage = stage});
+static void end_refused(struct held *h) {
+  const struct wechat_answer *answer = &h->refresh.answer;
+  answer_outcome(h->job, outcome_of_refresh(answer), &(struct answer_detail){.wechat = answer, .stage = h->refresh.stage});
 }
 
-/* Stores the refreshed tokens, and the profile where there is one. */
-static int store_refreshed_wait(struct held *h, const struct wechat_profile *profile) {
+/* Stores what came of the refresh, good or not. */
+static int store_news_wait(struct held *h) {
   struct record *record = malloc(sizeof(*record));
   struct store_answer answer = {.class = WEIGATE_FAILED};
-  if (record && record_begin(record) == 0) {
-    record_person(record, session_appid(h->job->account, &h->session), &h->token);
-    if (profile) record_profile(record, profile);
-    if (record_token(record, h->job->account, &h->token) == 0) store_record_wait(h->job->store, &record->signin, &answer);
-  }
+  if (record && refresh_record(&h->refresh, record) == 0) store_record_wait(h->job->store, &record->signin, &answer);
   free(record);
   return store_is_done(&answer) ? 0 : -1;
 }
 
 /* What was refreshed stays good even if what it was for went wrong; the refresh token that is stored still works without. */
-static void keep_tokens_wait(struct held *h) {
-  if (store_refreshed_wait(h, NULL) < 0)
+static void keep_news_wait(struct held *h) {
+  if (refresh_has_news(&h->refresh) && store_news_wait(h) < 0)
     log_warn("account %s: refreshed tokens could not be stored", h->job->account->settings->id);
 }
 
 /* True for the one that may refresh now; others are answered from the store. */
 static bool is_first_to_refresh_wait(struct held *h) {
-  uint8_t print[16];
-  char key[2 * sizeof(print) + 1];
+  struct refresh_claim claim;
+  struct weigate_ticket ticket;
   struct store_answer answer;
-  seal_fingerprint(SEAL_TOKEN, account_context(h->job->account), str_of(h->session.openid), print);
-  text_hex_encode(key, print, sizeof(print));
-  struct weigate_ticket ticket = {
-      .struct_size = sizeof(ticket),
-      .kind = {KIND_REFRESH, sizeof(KIND_REFRESH) - 1},
-      .key = {key, strlen(key)},
-      .expires_at_us = clock_wall_us() + REFRESH_APART_S * INT64_C(1000000),
-  };
+  if (refresh_claim(&h->refresh, str_of(h->session.openid), &claim, &ticket) < 0) return true;
   store_claim_wait(h->job->store, &ticket, NULL, &answer);
   return !store_is_done(&answer) || answer.item != WEIGATE_ITEM_TAKEN;
 }
 
-static void refresh_wait(struct held *h) {
-  struct wechat_profile profile;
-  wechat_refresh_wait(h->wechat, &h->token, &h->answer);
-  if (h->answer.action != WECHAT_OK) return end_refused(h, "refresh");
-  wechat_profile_wait(h->wechat, &h->token, str_of(h->job->account->settings->lang), &profile, &h->answer);
-  if (h->answer.action != WECHAT_OK) {
-    keep_tokens_wait(h);
-    return end_refused(h, "profile");
+static void refresh_and_show_wait(struct held *h) {
+  if (!refresh_profile_wait(&h->refresh)) {
+    keep_news_wait(h);
+    return end_refused(h);
   }
-
-  if (store_refreshed_wait(h, &profile) < 0) {
-    answer_outcome(h->job, OUTCOME_STORAGE_UNAVAILABLE, &(struct answer_detail){.stage = "record"});
-  } else {
-    session_set_nickname(&h->session, profile.nickname);
-    h->session.profile_at_s = clock_wall_s();
-    show_wait(h->job, &h->session, true);
-  }
-  wechat_profile_done(&profile);
+  if (store_news_wait(h) < 0)
+    return answer_outcome(h->job, OUTCOME_STORAGE_UNAVAILABLE, &(struct answer_detail){.stage = "record"});
+  session_set_nickname(&h->session, h->refresh.profile.nickname);
+  h->session.profile_at_s = clock_wall_s();
+  show_wait(h->job, &h->session, true);
 }
 
 void session_refresh_wait(struct job *job) {
   struct held h;
   if (!hold_wait(&h, job)) return;
   if (is_first_to_refresh_wait(&h))
-    refresh_wait(&h);
+    refresh_and_show_wait(&h);
   else
     show_wait(job, &h.session, job->renew_session);
   release(&h);
@@ -292,27 +269,28 @@ static void answer_valid(struct job *job, bool is_valid) {
 
 /* A refresh that WeChat refuses for good means false; a WeChat that is busy or away never does. */
 static void verify_by_refresh_wait(struct held *h) {
-  wechat_refresh_wait(h->wechat, &h->token, &h->answer);
-  if (h->answer.action == WECHAT_OK) {
-    keep_tokens_wait(h);
-    return answer_valid(h->job, true);
-  }
-  if (outcome_of_refresh(&h->answer) == OUTCOME_NOT_SIGNED_IN) return answer_valid(h->job, false);
-  end_refused(h, "refresh");
+  bool is_good = refresh_tokens_wait(&h->refresh);
+  keep_news_wait(h);
+  if (is_good || outcome_of_refresh(&h->refresh.answer) == OUTCOME_NOT_SIGNED_IN)
+    answer_valid(h->job, is_good);
+  else
+    end_refused(h);
 }
 
 void session_verify_wait(struct job *job) {
   struct held h;
   if (!hold_wait(&h, job)) return;
-  wechat_auth_wait(h.wechat, &h.token, &h.answer);
-  if (h.answer.action == WECHAT_OK)
+  struct wechat_answer *answer = &h.refresh.answer;
+  h.refresh.stage = "verify";
+  wechat_auth_wait(h.refresh.wechat, &h.refresh.token, answer);
+  if (answer->action == WECHAT_OK)
     answer_valid(job, true);
-  else if (h.answer.action == WECHAT_REFRESH)
+  else if (answer->action == WECHAT_REFRESH)
     verify_by_refresh_wait(&h);
-  else if (outcome_of_refresh(&h.answer) == OUTCOME_NOT_SIGNED_IN)
+  else if (outcome_of_refresh(answer) == OUTCOME_NOT_SIGNED_IN)
     answer_valid(job, false);
   else
-    end_refused(&h, "verify");
+    end_refused(&h);
   release(&h);
 }
 
