@@ -120,10 +120,12 @@ CREATE TABLE weigate.profile_activity (
   first_login_day date NOT NULL,
   last_login_day date NOT NULL,
   login_days integer NOT NULL CHECK (login_days BETWEEN 1 AND login_count),
+  app_no smallint NOT NULL,
   CHECK (first_login_day <= last_login_day)
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02);
 COMMENT ON TABLE weigate.profile_activity IS 'Counts of completed sign-ins, fed by events that were really inserted. No index but the key, so that updates stay in their page.';
 COMMENT ON COLUMN weigate.profile_activity.profile_no IS 'Pseudonym of the person.';
+COMMENT ON COLUMN weigate.profile_activity.app_no IS 'Account, as in profile, so that "how many today" is answered by one scan.';
 COMMENT ON COLUMN weigate.profile_activity.last_login_at IS 'Latest completed sign-in.';
 COMMENT ON COLUMN weigate.profile_activity.first_login_day IS 'Earliest day with one; the row of user_day that says is_first.';
 COMMENT ON COLUMN weigate.profile_activity.last_login_day IS 'Latest day with one, in the account''s time zone.';

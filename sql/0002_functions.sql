@@ -295,8 +295,8 @@ BEGIN
     ON CONFLICT (day, app_no, profile_no) DO UPDATE SET logins = d.logins + 1, last_login_at = greatest(d.last_login_at, at)
     RETURNING d.logins = 1 INTO is_new_day;
   IF a_day < first_day THEN PERFORM weigate.first_day_move(who, app, first_day); END IF;
-  INSERT INTO weigate.profile_activity AS a (profile_no, last_login_at, first_login_day, last_login_day, login_count, login_days, days60)
-    VALUES (who, at, a_day, a_day, 1, 1, 1)
+  INSERT INTO weigate.profile_activity AS a (profile_no, app_no, last_login_at, first_login_day, last_login_day, login_count, login_days, days60)
+    VALUES (who, app, at, a_day, a_day, 1, 1, 1)
     ON CONFLICT (profile_no) DO UPDATE SET
       last_login_at = greatest(a.last_login_at, at),
       first_login_day = least(a.first_login_day, a_day),
@@ -416,8 +416,8 @@ END $$;
 CREATE FUNCTION weigate.activity_remake(who bigint) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   DELETE FROM weigate.profile_activity WHERE profile_no = who;
-  INSERT INTO weigate.profile_activity (profile_no, last_login_at, first_login_day, last_login_day, login_count, login_days, days60)
-    SELECT who, max(last_login_at), min(day), max(day), sum(logins), count(*),
+  INSERT INTO weigate.profile_activity (profile_no, app_no, last_login_at, first_login_day, last_login_day, login_count, login_days, days60)
+    SELECT who, min(app_no), max(last_login_at), min(day), max(day), sum(logins), count(*),
       bit_or(CASE WHEN l.last_day - day < 60 THEN 1::bigint << (l.last_day - day) ELSE 0 END)
     FROM weigate.user_day, (SELECT max(day) AS last_day FROM weigate.user_day WHERE profile_no = who) l
     WHERE profile_no = who HAVING count(*) > 0;
@@ -444,6 +444,7 @@ BEGIN
   END IF;
   -- Also later rows may still show attributes of before: what the person said anew is in profile.
   DELETE FROM weigate.profile_history WHERE profile_no = who;
+  DELETE FROM weigate.person_link WHERE profile_no = who;
   PERFORM weigate.events_erase(who, at);
   RETURN old.first_seen_at IS NOT NULL;
 END $$;

@@ -67,8 +67,8 @@ def test_a_sign_in_is_in_the_tables_and_counted(postgres_rig, cluster, sandbox):
 def test_init_twice_is_fine_and_says_so(closed_rig, cluster):
     rig = closed_rig()
     for _ in range(2):
-        assert 'the store is ready, schema version 4' in rig.ctl('storage', 'init').stdout
-    assert cluster.sql('SELECT version FROM weigate.schema_migration ORDER BY 1') == [[str(n)] for n in range(1, 5)]
+        assert 'the store is ready, schema version 9' in rig.ctl('storage', 'init').stdout
+    assert cluster.sql('SELECT version FROM weigate.schema_migration ORDER BY 1') == [[str(n)] for n in range(1, 10)]
 
 
 def test_the_service_role_cannot_change_tables(postgres_rig, cluster):
@@ -87,7 +87,7 @@ def test_every_table_and_column_has_a_comment(closed_rig, cluster):
 @pytest.mark.parametrize('spoil,sentence', [
     ('DROP SCHEMA weigate CASCADE', 'run `weigatectl storage init`'),
     ("INSERT INTO weigate.schema_migration (version, name) VALUES (99, 'later')", 'made by a later weigate'),
-    ('DELETE FROM weigate.schema_migration WHERE version = 4', 'needs 4; run `weigatectl storage init`'),
+    ('DELETE FROM weigate.schema_migration WHERE version = 9', 'needs 9; run `weigatectl storage init`'),
 ])
 def test_a_wrong_schema_is_named_with_what_to_do(closed_rig, cluster, spoil, sentence):
     rig = closed_rig()
