@@ -31,6 +31,10 @@ const struct ctl_command ctl_commands[] = {
      CTL_BIT(CTL_OPTION) | CTL_BIT(CTL_LEVEL) | CTL_BIT(CTL_SEED) | CTL_BIT(CTL_ONLY) | CTL_BIT(CTL_FRESH) | CTL_BIT(CTL_SOAK) |
          CTL_BIT(CTL_LIST_ALL) | CTL_BIT(CTL_JSON),
      "hold a plugin against everything that <weigate/storage.h> promises, in scratch stores", plugins_check_run},
+    {"people", "erase", "OPENID", CTL_BIT(CTL_ACCOUNT) | CTL_BIT(CTL_YES),
+     "erase one person for good: profile, tokens, sessions; sign-ins stay as numbers", people_erase_run},
+    {"sessions", "revoke", "[OPENID]", CTL_BIT(CTL_ALL) | CTL_BIT(CTL_ACCOUNT) | CTL_BIT(CTL_YES),
+     "end the sessions of one person or of all within 5 s, on every worker and host", sessions_revoke_run},
     {"storage", "init", NULL, CTL_BIT(CTL_PLUGIN),
      "create or upgrade the tables of the storage plugin; what is there already stays", storage_init_run},
     {"storage", "copy", NULL, CTL_BIT(CTL_FROM) | CTL_BIT(CTL_TO) | CTL_BIT(CTL_RATE) | CTL_BIT(CTL_RESTART) | CTL_BIT(CTL_JSON),

@@ -31,6 +31,7 @@ enum ctl_option {
   CTL_OBSERVED_AT,
   CTL_FROM_LINE,
   CTL_FIELD,
+  CTL_ALL,
   CTL_OPTION,
   CTL_LEVEL,
   CTL_SEED,
@@ -110,6 +111,8 @@ int people_import_run(const struct ctl *ctl, struct err *err);
 int plugins_list_run(const struct ctl *ctl, struct err *err);
 int plugins_describe_run(const struct ctl *ctl, struct err *err);
 int plugins_check_run(const struct ctl *ctl, struct err *err);
+int people_erase_run(const struct ctl *ctl, struct err *err);
+int sessions_revoke_run(const struct ctl *ctl, struct err *err);
 int storage_init_run(const struct ctl *ctl, struct err *err);
 int storage_copy_run(const struct ctl *ctl, struct err *err);
 int storage_verify_run(const struct ctl *ctl, struct err *err);

@@ -52,17 +52,19 @@ static void print_options(FILE *out, uint64_t options) {
   }
 }
 
+/* Of a group, or of everything: then without the options, which each command has its own of. */
 static void print_help(FILE *out, const char *group) {
   uint64_t options = 0;
   fprintf(out, "usage: weigatectl [-c FILE] COMMAND [OPTION …]\n\ncommands:\n");
   for (size_t i = 0; i < ctl_commands_count; i++) {
     if (group && !is(group, ctl_commands[i].group)) continue;
     print_command(out, &ctl_commands[i]);
-    options |= ctl_commands[i].options;
+    options |= group ? ctl_commands[i].options : 0;
   }
   fprintf(out, "\noptions:\n");
   print_options(out, options);
-  fprintf(out, "  %-26s %s\n  %-26s %s\n", "-h, --help", "this, or with a command more about it", "-V, --version", "the version");
+  fprintf(out, "  %-26s %s\n  %-26s %s\n", "-h, --help", group ? "this" : "this; behind a command, what that command takes",
+          "-V, --version", "the version");
 }
 
 static void print_command_help(const struct ctl_command *command) {

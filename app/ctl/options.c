@@ -136,6 +136,7 @@ const struct ctl_option_row ctl_options[CTL_OPTION_COUNT] = {
     [CTL_OBSERVED_AT] = {"--observed-at", CTL_TEXT, "TIME",
                          "when records without stamps were true (default: the file's own time)"},
     [CTL_FROM_LINE] = {"--from-line", CTL_NUMBER, "N", "go on at this line", 1, COUNT_MAX},
+    [CTL_ALL] = {"--all", CTL_FLAG, NULL, "everybody"},
     [CTL_FIELD] = {"--field", CTL_LIST, "OURS=THEIRS",
                    "what another system calls a field, such as nickname=nick_name; repeatable"},
 };

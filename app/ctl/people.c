@@ -15,9 +15,9 @@
 /* An admin waits a little longer than a visitor. */
 #define CONNECT_MAX_MS 10000
 /* A batch of hundreds, tried again as long as a restart of the store takes. */
-#define MERGE_CALL_MAX_MS 10000
-#define MERGE_MAX_MS      30000
-#define MERGE_PAUSE_MS    250
+#define WRITE_CALL_MAX_MS 10000
+#define WRITE_MAX_MS      30000
+#define WRITE_PAUSE_MS    250
 
 /* Where the service does not run: who owns what the plugin's options name, or the folder it would be made in. */
 static int find_owner(const struct conf *conf, uid_t *ret_uid, gid_t *ret_gid) {
@@ -85,11 +85,46 @@ int people_appid(const struct people *people, const char *account, struct str *r
   if (!account) return 0;
   for (size_t i = 0; i < people->conf->accounts_count; i++) {
     const struct account_settings *settings = &people->conf->accounts[i];
-    if (strcmp(settings->id, account) != 0 && strcmp(settings->appid, account) != 0) continue;
-    *ret_appid = str_of(settings->appid);
+    bool is_website = settings->qrconnect_appid && strcmp(settings->qrconnect_appid, account) == 0;
+    if (strcmp(settings->id, account) != 0 && strcmp(settings->appid, account) != 0 && !is_website) continue;
+    *ret_appid = str_of(is_website ? settings->qrconnect_appid : settings->appid);
     return 0;
   }
   return err_set(err, "there is no account \"%s\" in %s", account, people->conf->path);
+}
+
+/* Each appid once: accounts may share one. */
+static void add_key(struct weigate_keys *batch, struct weigate_key *keys, const char *appid, struct str openid, struct str only) {
+  bool is_wanted = appid && (only.n == 0 || str_eq(str_of(appid), only));
+  for (size_t i = 0; is_wanted && i < batch->count; i++)
+    is_wanted = !str_eq(str_of(appid), str_make(keys[i].appid.bytes, keys[i].appid.size));
+  if (!is_wanted) return;
+  keys[batch->count++] =
+      (struct weigate_key){.struct_size = sizeof keys[0], .appid = {appid, strlen(appid)}, .openid = {openid.p, openid.n}};
+}
+
+int people_load(const struct people *people, struct str openid, struct str appid, uint32_t want, weigate_person_sink sink,
+                void *context, struct err *err) {
+  struct weigate_key keys[2 * SIGNIN_ACCOUNTS_MAX];
+  struct weigate_keys batch = {.struct_size = sizeof batch, .stride = sizeof keys[0], .items = keys};
+  for (size_t i = 0; i < people->conf->accounts_count; i++) {
+    add_key(&batch, keys, people->conf->accounts[i].appid, openid, appid);
+    add_key(&batch, keys, people->conf->accounts[i].qrconnect_appid, openid, appid);
+  }
+  struct weigate_call call = plugin_call(CONNECT_MAX_MS);
+  int class = people->plugin.desc->load_people(people->handle, &call, &batch, want, sink, context);
+  return class == WEIGATE_OK ? 0 : people_refuse(people, "cannot read the person", class, &call, err);
+}
+
+static int note_found(void *context, size_t index, const struct weigate_person *person) {
+  (void)index;
+  if (person) *(bool *)context = true;
+  return 0;
+}
+
+int people_find(const struct people *people, struct str openid, struct str appid, bool *ret_found, struct err *err) {
+  *ret_found = false;
+  return people_load(people, openid, appid, 0, note_found, ret_found, err);
 }
 
 uint64_t people_estimate(const struct people *people) {
@@ -102,17 +137,34 @@ static bool is_passing(int class) {
   return class == WEIGATE_BUSY || class == WEIGATE_UNAVAILABLE || class == WEIGATE_TIMEOUT || class == WEIGATE_OUTCOME_UNKNOWN;
 }
 
-int people_merge(const struct people *people, const struct weigate_people *batch, struct weigate_result *results,
-                 struct err *err) {
-  for (uint64_t give_up_ms = clock_mono_ms() + MERGE_MAX_MS;;) {
-    struct weigate_call call = plugin_call(MERGE_CALL_MAX_MS);
-    for (size_t i = 0; i < batch->count; i++) results[i] = (struct weigate_result){.struct_size = sizeof results[0]};
-    int class = people->plugin.desc->merge_people(people->handle, &call, batch, results);
+int people_write(const struct people *people, const char *cannot,
+                 int (*write)(const struct people *people, struct weigate_call *call, void *arg), void *arg, struct err *err) {
+  for (uint64_t give_up_ms = clock_mono_ms() + WRITE_MAX_MS;;) {
+    struct weigate_call call = plugin_call(WRITE_CALL_MAX_MS);
+    int class = plugin_answer(write(people, &call, arg), &call);
     if (class == WEIGATE_OK) return 0;
     if (!is_passing(class) || clock_mono_ms() >= give_up_ms || progress_is_interrupted())
-      return people_refuse(people, "cannot store people", class, &call, err);
-    progress_pause(call.retry_after_ms > MERGE_PAUSE_MS ? call.retry_after_ms : MERGE_PAUSE_MS);
+      return people_refuse(people, cannot, class, &call, err);
+    progress_pause(call.retry_after_ms > WRITE_PAUSE_MS ? call.retry_after_ms : WRITE_PAUSE_MS);
   }
+}
+
+struct merging {
+  const struct weigate_people *batch;
+  struct weigate_result *results;
+};
+
+static int merge(const struct people *people, struct weigate_call *call, void *arg) {
+  const struct merging *merging = arg;
+  for (size_t i = 0; i < merging->batch->count; i++)
+    merging->results[i] = (struct weigate_result){.struct_size = sizeof merging->results[0]};
+  return people->plugin.desc->merge_people(people->handle, call, merging->batch, merging->results);
+}
+
+int people_merge(const struct people *people, const struct weigate_people *batch, struct weigate_result *results,
+                 struct err *err) {
+  struct merging merging = {batch, results};
+  return people_write(people, "cannot store people", merge, &merging, err);
 }
 
 int people_refuse(const struct people *people, const char *what, int class, const struct weigate_call *call, struct err *err) {

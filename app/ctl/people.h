@@ -25,12 +25,20 @@ int people_open(const struct ctl *ctl, struct people *ret_people, struct err *er
 int people_open_plugin(const struct ctl *ctl, const char *plugin, const char *asked_by, struct people *ret_people,
                        struct err *err);
 void people_close(struct people *people);
-/* The appid that --account means (a section's name or an appid); "" for all. */
+/* The appid that --account means (a section's name, or an appid, that of a website app too); "" for all. */
 int people_appid(const struct people *people, const char *account, struct str *ret_appid, struct err *err);
+/* Is somebody with that openid stored in the account ("": in any)? */
+int people_find(const struct people *people, struct str openid, struct str appid, bool *ret_found, struct err *err);
+/* The records of that openid in the account ("": in each, website apps too) go to the sink, as load_people gives them. */
+int people_load(const struct people *people, struct str openid, struct str appid, uint32_t want, weigate_person_sink sink,
+                void *context, struct err *err);
 /* How many people the store holds, about; 0 where it does not say. */
 uint64_t people_estimate(const struct people *people);
-/* merge_people, sent again while the store is busy, away, or did not say what became of it; for half a minute. Results are filled
- * when it returns 0. */
+/* One idempotent write, sent again while the store is busy, away, or did not say what became of it; for half a minute. The
+ * sentence begins with what could not be done: "cannot store people". */
+int people_write(const struct people *people, const char *cannot,
+                 int (*write)(const struct people *people, struct weigate_call *call, void *arg), void *arg, struct err *err);
+/* merge_people by people_write(). Results are filled when it returns 0. */
 int people_merge(const struct people *people, const struct weigate_people *batch, struct weigate_result *results,
                  struct err *err);
 /* The sentence for a call of the plugin that failed; returns -1. */

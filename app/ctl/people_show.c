@@ -9,7 +9,6 @@
 #include "store/person_json.h"
 #include "store/person_text.h"
 
-#define LOAD_MAX_MS 10000
 /* One person as JSON: all fields at their limits, every byte escaped to six. */
 #define LINE_MAX_BYTES 131072
 
@@ -77,21 +76,10 @@ static int show_person(void *context, size_t index, const struct weigate_person 
 
 /* The person in one account, or in each: an openid means somebody in one account only, but tests share them. */
 static int show_people(const struct ctl *ctl, const struct people *people, struct showing *showing, struct err *err) {
-  struct weigate_key keys[SIGNIN_ACCOUNTS_MAX];
-  struct str only, openid = str_of(ctl->argument);
-  struct weigate_keys batch = {.struct_size = sizeof batch, .stride = sizeof keys[0], .items = keys};
-  if (people_appid(people, ctl_text(ctl, CTL_ACCOUNT), &only, err) != 0) return -1;
-  for (size_t i = 0; i < people->conf->accounts_count; i++) {
-    struct str appid = str_of(people->conf->accounts[i].appid);
-    bool wanted = only.n == 0 || str_eq(appid, only);
-    for (size_t j = 0; j < batch.count; j++) wanted = wanted && !str_eq(appid, slice(keys[j].appid));
-    if (wanted)
-      keys[batch.count++] =
-          (struct weigate_key){.struct_size = sizeof keys[0], .appid = {appid.p, appid.n}, .openid = {openid.p, openid.n}};
-  }
-  struct weigate_call call = plugin_call(LOAD_MAX_MS);
-  int class = people->plugin.desc->load_people(people->handle, &call, &batch, WEIGATE_WANT_COUNTS, show_person, showing);
-  if (class != WEIGATE_OK) return people_refuse(people, "cannot read the person", class, &call, err);
+  struct str only;
+  if (people_appid(people, ctl_text(ctl, CTL_ACCOUNT), &only, err) != 0 ||
+      people_load(people, str_of(ctl->argument), only, WEIGATE_WANT_COUNTS, show_person, showing, err) != 0)
+    return -1;
   return showing->found > 0 ? 0 : err_set(err, "nobody with the openid %s is stored", ctl->argument);
 }
 

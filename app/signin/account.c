@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 
+#include "signin/revoke.h"
+
 /* Adds "-shop" for a further account, and __Host- where the browser will honour it (it asks for Secure). */
 static void name_cookies(struct account *account) {
   const struct account_settings *settings = account->settings;
@@ -38,6 +40,7 @@ int account_init(struct account *account, const struct account_settings *setting
                    settings->appid);
   if (n < 0 || (size_t)n >= sizeof(account->context))
     return err_set(err, "[account %s]: public_url, prefix and appid are too long together", settings->id);
+  revoke_print_everyone(account_context(account), account->everyone);
   n = snprintf(account->callback_uri, sizeof(account->callback_uri), "%s%s/callback", settings->public_url.text,
                settings->prefix);
   if (n < 0 || (size_t)n >= sizeof(account->callback_uri))

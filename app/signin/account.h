@@ -14,6 +14,7 @@ struct account {
   char session_cookie[64]; /* "__Host-weigate", "__Host-weigate-shop", "weigate" */
   char login_cookie[80];   /* the login cookies' common beginning: "__Host-weigate-login-" */
   char context[512];       /* what every seal of this account is bound to: site, prefix, appid */
+  uint8_t everyone[16];    /* the fingerprint under which all of its sessions are revoked */
   char callback_uri[640];  /* public_url + prefix + "/callback" */
   struct fetch *fetch;
   struct wechat *wechat; /* the Official Account */

@@ -169,15 +169,19 @@ void handover_ask(struct job *job, const struct attempt *attempt) {
                              });
 }
 
-static int open_ticket(const struct account *account, const char *key, const struct store_ticket *found,
-                       struct session *ret_session) {
+int handover_read(const struct account *account, const char *key, struct str value, struct session *ret_session) {
   uint8_t packed[SESSION_PACKED_MAX];
   char context[700];
   size_t n;
-  if (seal_open_raw(account->session->keys, SEAL_TICKET, seal_context(account, key, context), found->value, found->value_bytes,
+  if (seal_open_raw(account->session->keys, SEAL_TICKET, seal_context(account, key, context), (const uint8_t *)value.p, value.n,
                     packed, sizeof(packed), &n) < 0)
     return -1;
   return session_unpack(packed, n, ret_session);
+}
+
+static int open_ticket(const struct account *account, const char *key, const struct store_ticket *found,
+                       struct session *ret_session) {
+  return handover_read(account, key, str_make((const char *)found->value, found->value_bytes), ret_session);
 }
 
 /* The first confirmation stands; a second one by the same session is the same. */

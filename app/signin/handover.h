@@ -20,4 +20,7 @@ void handover_confirm_wait(struct job *job);
 /* GET /handover?state=… from the computer's page. Coroutine; may suspend. */
 void handover_poll_wait(struct job *job);
 
+/* Opens the value of a ticket of KIND_HANDOVER; -1 if it is not this account's. Any thread. */
+int handover_read(const struct account *account, const char *key, struct str value, struct session *ret_session);
+
 #endif

@@ -102,8 +102,8 @@ void revoke_add(struct revoke_table *table, const struct revocation *revocation,
   table->count++;
 }
 
-static bool has_print(const struct revoke_table *table, const struct revocation *wanted, int64_t signed_in_at_s) {
-  const struct revocation *slot = find_slot(table->slots, table->slots_count, wanted->print);
+static bool has_print(const struct revoke_table *table, const uint8_t print[16], int64_t signed_in_at_s) {
+  const struct revocation *slot = find_slot(table->slots, table->slots_count, print);
   return slot->expires_s && signed_in_at_s <= slot->before_s;
 }
 
@@ -112,9 +112,13 @@ bool revoke_has(const struct revoke_table *table, struct str context, const stru
   if (session->signed_in_at_s <= table->all_before_s) return true;
   if (!table->count) return false;
   revoke_of_session(context, session, 1, &wanted);
-  if (has_print(table, &wanted, session->signed_in_at_s)) return true;
+  if (has_print(table, wanted.print, session->signed_in_at_s)) return true;
   revoke_of_person(context, str_of(session->openid), 0, 1, &wanted);
-  return has_print(table, &wanted, session->signed_in_at_s);
+  return has_print(table, wanted.print, session->signed_in_at_s);
+}
+
+bool revoke_has_everyone(const struct revoke_table *table, const uint8_t print[16], const struct session *session) {
+  return table->count > 0 && has_print(table, print, session->signed_in_at_s);
 }
 
 size_t revoke_count(const struct revoke_table *table) {
@@ -130,6 +134,14 @@ void revoke_of_person(struct str context, struct str openid, int64_t before_s, i
                       struct revocation *ret_revocation) {
   *ret_revocation = (struct revocation){.before_s = before_s, .expires_s = expires_s};
   seal_fingerprint(SEAL_TICKET, context, openid, ret_revocation->print);
+}
+
+void revoke_print_everyone(struct str context, uint8_t ret_print[16]) {
+  seal_fingerprint(SEAL_TICKET, context, STR(""), ret_print);
+}
+
+void revoke_of_everyone(struct str context, int64_t before_s, int64_t expires_s, struct revocation *ret_revocation) {
+  revoke_of_person(context, STR(""), before_s, expires_s, ret_revocation);
 }
 
 void revoke_to_ticket(const struct revocation *revocation, char key[REVOKE_KEY_BYTES], uint8_t value[8],

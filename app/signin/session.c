@@ -140,7 +140,9 @@ enum session_state session_read(const struct account *account, const struct requ
       session_unpack(packed, n, &session) < 0 || !is_own_app(account, &session))
     return SESSION_FORGED;
   if (!is_alive(account->session, &session, now_s)) return SESSION_EXPIRED;
-  if (revoked && revoke_has(revoked, account_context(account), &session)) return SESSION_REVOKED;
+  bool is_revoked = revoked && (revoke_has(revoked, account_context(account), &session) ||
+                                revoke_has_everyone(revoked, account->everyone, &session));
+  if (is_revoked) return SESSION_REVOKED;
 
   int64_t half_s = (session_expires_at_s(account->session, &session) - session.sealed_at_s) / 2;
   if (ret_renew) *ret_renew = !is_newest || now_s >= session.sealed_at_s + half_s;

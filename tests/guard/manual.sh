@@ -5,13 +5,21 @@ set -eu
 srcdir=${srcdir:-.}
 status=0
 
-# Words that begin a line of help, two blanks in: "config check", "--limit N".
+# Words that begin a line of help, two blanks in: "config check", "people show" of "people show OPENID", "--limit" of "--limit N".
 names() {
-  sed -n 's/^  \([a-z-][^ ]*\( [a-z]*\)\{0,1\}\)  .*/\1/p; s/^  \(-[a-zA-Z-]*\).*/\1/p'
+  sed -n 's/^  \([a-z][^ ]*\( [a-z]\{1,\}\)\{0,1\}\)\( [^ ]*\)\{0,1\}  .*/\1/p; s/^  \(-[a-zA-Z-]*\).*/\1/p'
+}
+
+# The help of a program, and of each of its commands.
+all_help() { # PROGRAM
+  "$1" --help
+  "$1" --help | names | while read -r group verb; do
+    case $group in -*) ;; *) "$1" "$group" ${verb:+"$verb"} --help ;; esac
+  done
 }
 
 look_for() { # PROGRAM PAGE
-  "$1" --help | names | while read -r first second; do
+  all_help "$1" | names | while read -r first second; do
     word=$first${second:+ $second}
     shown=$(printf '%s' "$word" | sed 's/-/\\\\-/g')
     grep -q -e "$shown" "$2" || { echo "$2: says nothing of $word"; exit 1; }

@@ -70,6 +70,21 @@ static void a_revoked_person_is_refused_until_the_next_sign_in(void **unused) { 
   assert_false(revoke_has(table, CONTEXT, &other));
 }
 
+static void everybody_of_one_account_is_refused_until_the_next_sign_in(void **unused) {
+  (void)unused;
+  struct revocation revocation;
+  uint8_t print[16], other_print[16];
+  struct session before = session_of("oABC", 1, NOW_S), after = session_of("oABC", 2, NOW_S + 1);
+  revoke_print_everyone(CONTEXT, print);
+  revoke_print_everyone(STR("https://www.example.com/shop wx0123456789abcdef"), other_print);
+  assert_false(revoke_has_everyone(table, print, &before));
+  revoke_of_everyone(CONTEXT, NOW_S, NOW_S + WEEK_S, &revocation);
+  revoke_add(table, &revocation, NOW_S);
+  assert_true(revoke_has_everyone(table, print, &before));
+  assert_false(revoke_has_everyone(table, print, &after));
+  assert_false(revoke_has_everyone(table, other_print, &before));
+}
+
 static void another_account_is_not_meant(void **unused) {
   (void)unused;
   struct session session = session_of("oABC", 1, NOW_S);
@@ -184,6 +199,7 @@ int main(void) {
       TEST(an_empty_table_refuses_nobody),
       TEST(a_signed_out_session_is_refused_and_others_of_that_person_are_not),
       TEST(a_revoked_person_is_refused_until_the_next_sign_in),
+      TEST(everybody_of_one_account_is_refused_until_the_next_sign_in),
       TEST(another_account_is_not_meant),
       TEST(the_later_of_two_revocations_counts),
       TEST(one_that_is_over_is_not_kept),
