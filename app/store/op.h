@@ -31,6 +31,7 @@ struct op {
   bool is_abandoned; /* RUNNING, and nobody waits any more: the thread frees it */
   struct op *next, *previous;
 
+  const char *target; /* which store a spooled op is for; outlives it */
   uint64_t deadline_ms;
   uint64_t queued_us;
   struct loop_task done; /* posted to the loop when DONE */
