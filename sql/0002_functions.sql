@@ -498,24 +498,108 @@ BEGIN
   RETURN outcome;
 END $$;
 
+-- Locks everybody of a batch in key order, and makes the rows that are missing. Where all are missing a plain insert will do, and is half the
+-- work; else one statement inserts or locks: its update never happens. Plans: a table that was empty when one was made must not be read whole
+-- for ever after, so that keys are always looked up.
+CREATE FUNCTION weigate.subjects_lock(batch weigate.person_write[]) RETURNS void LANGUAGE plpgsql
+  SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM unnest(batch) b JOIN weigate.subject s ON s.appid = b.appid AND s.openid = b.openid) THEN
+    BEGIN
+      INSERT INTO weigate.subject (appid, openid, key_hash)
+        SELECT DISTINCT b.appid COLLATE "C", b.openid COLLATE "C", b.key_hash FROM unnest(batch) b WHERE b.erased_at IS NULL ORDER BY 1, 2;
+      RETURN;
+    EXCEPTION WHEN unique_violation THEN NULL; -- somebody came in between
+    END;
+  END IF;
+  INSERT INTO weigate.subject AS s (appid, openid, key_hash)
+    SELECT DISTINCT b.appid COLLATE "C", b.openid COLLATE "C", b.key_hash FROM unnest(batch) b WHERE b.erased_at IS NULL ORDER BY 1, 2
+    ON CONFLICT (appid, openid) DO UPDATE SET key_hash = s.key_hash WHERE false;
+END $$;
+
+-- The items of a batch of locked people that are told in one statement: somebody new, and what is known already. Those with a tombstone, twice in
+-- the batch, or with anything to change are left to person_merge.
+CREATE FUNCTION weigate.people_insert(batch weigate.person_write[]) RETURNS TABLE (place integer, outcome smallint) LANGUAGE plpgsql
+  SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+  WITH items AS MATERIALIZED (
+    SELECT w.*, s.profile_no, a.app_no, count(*) OVER (PARTITION BY w.appid, w.openid) AS times FROM unnest(batch) w
+      JOIN weigate.subject s ON s.appid = w.appid AND s.openid = w.openid JOIN weigate.app a ON a.appid = w.appid
+      WHERE w.erased_at IS NULL AND NOT EXISTS (SELECT FROM weigate.tombstone t WHERE t.key_hash = w.key_hash)
+  ), known AS (
+    SELECT w.i, ((w.profile_at, w.profile_write) = (p.profile_at, p.profile_write)
+          OR (w.scope_at, w.scope_write) = (p.scope_at, p.scope_write) OR (w.unionid_at, w.unionid_write) = (p.unionid_at, p.unionid_write)
+          OR (w.sex_at, w.sex_write) = (p.sex_at, p.sex_write) OR (w.region_at, w.region_write) = (p.region_at, p.region_write)
+          OR (w.token_at, w.token_write) = (t.token_at, t.token_write)) IS TRUE
+        OR coalesce(w.profile_at, w.scope_at, w.unionid_at, w.sex_at, w.region_at, w.token_at) IS NULL AS is_same
+      FROM items w JOIN weigate.profile p USING (profile_no) LEFT JOIN weigate_secret.token t USING (profile_no)
+      WHERE w.times = 1 AND w.first_seen_at >= p.first_seen_at AND w.last_seen_at <= p.last_seen_at
+        AND (w.profile_at IS NULL OR (w.profile_at, w.profile_write) <= (p.profile_at, p.profile_write))
+        AND (w.scope_at IS NULL OR (w.scope_at, w.scope_write) <= (p.scope_at, p.scope_write))
+        AND (w.unionid_at IS NULL OR (w.unionid_at, w.unionid_write) <= (p.unionid_at, p.unionid_write))
+        AND (w.sex_at IS NULL OR (w.sex_at, w.sex_write) <= (p.sex_at, p.sex_write))
+        AND (w.region_at IS NULL OR (w.region_at, w.region_write) <= (p.region_at, p.region_write))
+        AND (w.token_at IS NULL OR (w.token_at, w.token_write) <= (t.token_at, t.token_write))
+  ), fresh AS MATERIALIZED (
+    SELECT * FROM items w WHERE w.times = 1 AND NOT EXISTS (SELECT FROM weigate.profile p WHERE p.profile_no = w.profile_no)
+  ), profiles AS (
+    INSERT INTO weigate.profile (profile_no, app_no, first_seen_at, last_seen_at, profile_at, profile_write, nickname, headimgurl,
+        privilege, language, raw, scope_at, scope_write, scope, unionid_at, unionid_write, unionid, sex_at, sex_write, sex,
+        region_at, region_write, province, city, country, changed_at)
+      SELECT profile_no, app_no, first_seen_at, last_seen_at, profile_at, profile_write, nickname, headimgurl,
+        privilege, language, raw, scope_at, scope_write, scope, unionid_at, unionid_write, unionid, sex_at, sex_write, sex,
+        region_at, region_write, province, city, country, clock_timestamp() FROM fresh
+  ), tokens AS (
+    INSERT INTO weigate_secret.token (profile_no, token_at, token_write, sealed, access_expires_us, refresh_expires_us)
+      SELECT profile_no, token_at, token_write, token_sealed, token_access_us, token_refresh_us FROM fresh WHERE token_at IS NOT NULL
+  ), history AS (
+    INSERT INTO weigate.profile_history (profile_no, observed_at, write_id, changed_fields, nickname, headimgurl, privilege, language,
+        scope, unionid, sex, province, city, country)
+      SELECT profile_no, g.at, g.write, CASE WHEN profile_at IS NOT NULL THEN '{nickname,headimgurl,privilege,language}'::text[] ELSE '{}' END
+          || CASE WHEN scope_at IS NOT NULL THEN '{scope}'::text[] END || CASE WHEN unionid_at IS NOT NULL THEN '{unionid}'::text[] END
+          || CASE WHEN sex_at IS NOT NULL THEN '{sex}'::text[] END
+          || CASE WHEN region_at IS NOT NULL THEN '{province,city,country}'::text[] END,
+        nickname, headimgurl, privilege, language, scope, unionid, sex, province, city, country
+      FROM fresh, LATERAL (SELECT s.at, s.write FROM (VALUES (profile_at, profile_write), (scope_at, scope_write),
+        (unionid_at, unionid_write), (sex_at, sex_write), (region_at, region_write)) AS s (at, write)
+        WHERE s.at IS NOT NULL ORDER BY s.at DESC, s.write DESC LIMIT 1) g
+  )
+  SELECT f.i, 1::smallint FROM fresh f UNION ALL SELECT k.i, CASE WHEN k.is_same THEN 4 ELSE 3 END::smallint FROM known k;
+END $$;
+
 -- Whole records; one with erased_at is a tombstone.
 CREATE FUNCTION weigate.merge_people(people jsonb, item_count integer, lock_ms integer) RETURNS smallint[] LANGUAGE plpgsql AS $$
 DECLARE
   outcomes smallint[] := array_fill(0::smallint, ARRAY[item_count]);
+  batch weigate.person_write[] := ARRAY(SELECT r FROM jsonb_populate_recordset(NULL::weigate.person_write, people) r
+    ORDER BY r.appid COLLATE "C", r.openid COLLATE "C", r.key_hash, r.i);
   w weigate.person_write;
+  told record;
 BEGIN
   PERFORM weigate.begin_call(lock_ms, true);
-  IF EXISTS (SELECT FROM jsonb_populate_recordset(NULL::weigate.person_write, people) r WHERE r.erased_at IS NOT NULL) THEN
+  IF EXISTS (SELECT FROM unnest(batch) r WHERE r.erased_at IS NOT NULL) THEN
     LOCK TABLE weigate.subject IN SHARE ROW EXCLUSIVE MODE;
   END IF;
-  FOR w IN SELECT * FROM jsonb_populate_recordset(NULL::weigate.person_write, people) r
-      ORDER BY r.appid COLLATE "C", r.openid COLLATE "C", r.key_hash, r.i LOOP
+  PERFORM weigate.app_number(k.appid) FROM (SELECT DISTINCT appid FROM unnest(batch) WHERE erased_at IS NULL) k;
+  PERFORM weigate.subjects_lock(batch);
+  FOR told IN SELECT * FROM weigate.people_insert(batch) LOOP
+    outcomes[told.place + 1] := told.outcome;
+  END LOOP;
+  FOREACH w IN ARRAY batch LOOP
+    CONTINUE WHEN outcomes[w.i + 1] <> 0;
     IF w.erased_at IS NOT NULL THEN
       outcomes[w.i + 1] := weigate.tombstone_merge(w);
     ELSE
       outcomes[w.i + 1] := weigate.person_merge(w);
     END IF;
   END LOOP;
+  IF item_count > 1 THEN
+    INSERT INTO weigate.ingest_batch (source, begun_at, items, fresh, updated)
+      SELECT coalesce(nullif(current_setting('application_name'), ''), 'unknown'), now(), item_count,
+        count(*) FILTER (WHERE o = 1), count(*) FILTER (WHERE o = 2) FROM unnest(outcomes) o;
+  END IF;
   RETURN outcomes;
 END $$;
 

@@ -39,6 +39,7 @@ COMMENT ON FUNCTION weigate.grant_app IS 'Gives a role what the service needs.';
 -- Gives every role what it may do, and says for each whether it is there.
 CREATE FUNCTION weigate.grant_roles() RETURNS TABLE (role_name name, is_there boolean) LANGUAGE plpgsql AS $$
 BEGIN
+  PERFORM pg_advisory_xact_lock(1464292180, 1); -- that of the migrations: two at once would stumble over each other's rows
   REVOKE ALL ON ALL FUNCTIONS IN SCHEMA weigate FROM PUBLIC;
   REVOKE ALL ON ALL TABLES IN SCHEMA weigate, weigate_secret FROM PUBLIC;
   IF to_regnamespace('weigate_mart') IS NOT NULL THEN REVOKE ALL ON ALL FUNCTIONS IN SCHEMA weigate_mart FROM PUBLIC; END IF;
