@@ -6,6 +6,7 @@
 #include "base/scope.h"
 #include "base/seal.h"
 #include "conf/conf.h"
+#include "ctl/audit.h"
 #include "ctl/ctl.h"
 #include "ctl/keys_file.h"
 
@@ -32,7 +33,10 @@ static int make_keys(const struct conf *conf, struct err *err) {
 int keys_new_run(const struct ctl *ctl, struct err *err) {
   struct conf *conf = NULL;
   if (conf_load(ctl->conf_path, CONF_WITHOUT_SECRETS, &conf, err) != 0) return -1;
+  struct audit audit;
+  audit_begin(&audit, conf, "keys new", "");
   int result = make_keys(conf, err);
+  audit_end(&audit, result, "%s", conf_value(conf, "session", "", "keys_file", NULL));
   conf_free(conf);
   return result;
 }

@@ -10,6 +10,7 @@
 #include "base/seal.h"
 #include "conf/conf.h"
 #include "conf/file.h"
+#include "ctl/audit.h"
 #include "ctl/ctl.h"
 #include "ctl/keys_file.h"
 
@@ -90,7 +91,11 @@ static int rotate(const char *path, struct err *err) {
 int keys_rotate_run(const struct ctl *ctl, struct err *err) {
   struct conf *conf = NULL;
   if (conf_load(ctl->conf_path, CONF_WITHOUT_SECRETS, &conf, err) != 0) return -1;
-  int result = rotate(conf_value(conf, "session", "", "keys_file", NULL), err);
+  const char *path = conf_value(conf, "session", "", "keys_file", NULL);
+  struct audit audit;
+  audit_begin(&audit, conf, "keys rotate", "");
+  int result = rotate(path, err);
+  audit_end(&audit, result, "%s", path);
   conf_free(conf);
   return result;
 }

@@ -164,6 +164,26 @@ def test_rotation_refuses_what_it_does_not_understand(new_rig):
     assert run.returncode == 1 and 'keys' in run.stderr and (rig.dir / 'keys').read_text() == 'no key\n'
 
 
+def test_what_is_done_to_keys_is_in_the_log_without_them(new_rig):
+    """L14"""
+    rig = new_rig()
+    give(rig.dir, 0o755)
+    rig.ctl('keys', 'rotate')
+    key = (rig.dir / 'keys').read_text().split()[0]
+    begun, done = rig.first.lines('audit')
+    assert 'begins keys rotate' in begun and f'has done keys rotate: {rig.dir}/keys' in done and key not in begun + done
+    assert rig.ctl('keys', 'new', check=False).returncode == 1
+    assert 'could not finish keys new' in rig.first.lines('audit')[-1]
+
+
+def test_audit_lines_reach_the_service_where_its_log_is_no_file(new_rig):
+    """L14: with log.destination = stderr the running service writes them."""
+    rig = new_rig({'log': {'destination': 'stderr'}})
+    give(rig.dir, 0o755)
+    rig.ctl('keys', 'rotate')
+    assert len([line for line in rig.first.lines('audit') if 'keys rotate' in line]) == 2
+
+
 @pytest.mark.parametrize('text', ['', '# none\n', 'ab\n', '0' * 64 + '\n', 'z' * 64 + '\n', 'a' * 63 + '\n', ('12' * 32 + '\n') * 2, '\n'.join(f'{n:064x}' for n in range(1, 10))])
 def test_a_bad_keys_file_is_refused(new_rig, text):
     """G04"""

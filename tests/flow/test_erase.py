@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """people erase and sessions revoke: who is meant is gone or out, on every worker and host, and nobody else. (K17, L06 to L08, L14, Z18)"""
-import json
+import contextlib
 import os
 import pty
+import signal
 import sqlite3
 import subprocess
 
 import pytest
 
-from visitor import API_CALL, Visitor
+from scale import report, scale
+from visitor import Visitor
 from wait import SLACK, eventually
 
 
@@ -207,3 +209,24 @@ def test_an_import_does_not_bring_an_erased_person_back(new_rig, person, sandbox
     erase(rig, sandbox.openid(person))
     assert '1 of erased people' in rig.ctl('people', 'import', str(path)).stdout
     assert rig.people() == {}
+
+
+@pytest.mark.proof
+def test_an_erasure_that_is_killed_is_whole_or_can_be_done_again(new_rig, people, sandbox):
+    """L07, L14: kill -9 at some moment; the audit has its beginning whatever became of it, and nothing is left after the second try."""
+    rig = new_rig()
+    rounds = scale(4, 100)
+    for person in people(rounds):
+        Visitor(rig).sign_in(person)
+        openid = sandbox.openid(person)
+        lines = len(rig.first.lines('begins people erase'))
+        run = subprocess.Popen([str(rig.programs.weigatectl), '-c', str(rig.first.conf), 'people', 'erase', openid, '--yes'], stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL, env=rig.first.environment())
+        eventually(lambda: len(rig.first.lines('begins people erase')) > lines, what='the first audit line')
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(run.pid, signal.SIGKILL)
+        run.wait()
+        again = erase(rig, openid, check=False)
+        assert again.returncode == 0 or 'nobody with the openid' in again.stderr
+        assert openid not in rig.people() and openid not in '\n'.join(rig.first.lines('audit'))
+    report('erasures killed', rounds=rounds)

@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import os
+import resource
 import signal
 import sqlite3
 import subprocess
@@ -86,6 +88,48 @@ def test_an_export_holds_no_token_and_says_so_in_the_log(full):
 def test_accounts_and_limits_hold(full):
     assert export(full, '--account', 'shop') == ''
     assert len(export(full, '--account', 'default', '--limit', '3').splitlines()) == 3
+
+
+def run_limited(rig, bytes_max, *words):
+    """weigatectl on a disk that takes so many bytes of a file and no more."""
+    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (bytes_max, bytes_max))
+    return subprocess.run([str(rig.programs.weigatectl), '-c', str(rig.first.conf), *words], capture_output=True, text=True, timeout=30 * SLACK,
+                          env=rig.first.environment(), preexec_fn=limit)
+
+
+def test_an_export_that_does_not_fit_leaves_no_file_behind(full):
+    """L04"""
+    before = sorted((full.dir / 'data').iterdir())
+    run = run_limited(full, 4096, 'people', 'export', '--output', str(full.dir / 'data/export'))
+    assert run.returncode not in (0, 2)
+    assert sorted((full.dir / 'data').iterdir()) == before
+
+
+def test_a_reader_of_an_export_may_leave_early(full):
+    """L05: `weigatectl people export | head -1`"""
+    reader, writer = os.pipe()
+    run = subprocess.Popen([str(full.programs.weigatectl), '-c', str(full.first.conf), 'people', 'export'], stdout=writer, stderr=subprocess.PIPE, text=True,
+                           env=full.first.environment())
+    os.close(writer)
+    os.read(reader, 1)
+    os.close(reader)
+    _, err = run.communicate(timeout=30 * SLACK)
+    assert run.returncode in (0, 1, -signal.SIGPIPE) and 'Sanitizer' not in err
+
+
+def test_exports_imports_and_reloads_at_once_do_not_harm_each_other(full):
+    """L09"""
+    path = full.dir / 'data/everybody'
+    full.ctl('people', 'export', '--output', str(path))
+    before = export(full)
+    works = [['people', 'import', str(path)], ['people', 'export'], ['reload'], ['people', 'import', str(path)], ['status'], ['reload'], ['people', 'export']]
+    running = [subprocess.Popen([str(full.programs.weigatectl), '-c', str(full.first.conf), *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                env=full.first.environment()) for words in works]
+    for words, run in zip(works, running):
+        out, err = run.communicate(timeout=60 * SLACK)
+        assert run.returncode == 0, (words, err)
+        assert words != ['people', 'export'] or out == before
+    assert export(full) == before
 
 
 # --- other systems --------------------------------------------------------------------------------------------------------------------

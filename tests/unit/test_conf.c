@@ -175,7 +175,7 @@ static void options_of_later_versions_are_unknown(void **state) {
   assert_bad_line("[storage]\nspool_dir = /var", "unknown option spool_dir");
 }
 
-static void option_given_twice_is_refused(void **state) {
+static void option_given_twice_is_refused(void **state) { /* G02 */
   (void)state;
   assert_bad_line("appid = wx2", "weigate.conf:5: appid is given a second time (first in line 2)");
 }

@@ -8,6 +8,8 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,7 +97,7 @@ static void secret_that_others_can_read_or_write_is_refused(void **state) {
   }
 }
 
-static void secret_that_is_no_plain_file_is_refused_at_once(void **state) {
+static void secret_that_is_no_plain_file_is_refused_at_once(void **state) { /* G05 */
   (void)state;
   char path[128], link[128];
   snprintf(path, sizeof path, "%s/fifo", folder);
@@ -137,8 +139,51 @@ static void configuration_that_everybody_may_write_is_refused(void **state) {
   unlink(path);
 }
 
+/* G12: what was looked at is what is read, however often the name comes to mean another file in between. */
+static atomic_bool swaps;
+
+static void *swap_files(void *arg) {
+  char bad[256], good[256], name[256];
+  (void)arg;
+  snprintf(bad, sizeof bad, "%s/bad", folder);
+  snprintf(good, sizeof good, "%s/good", folder);
+  snprintf(name, sizeof name, "%s/swapped", folder);
+  while (swaps) {
+    renameat2(AT_FDCWD, bad, AT_FDCWD, name, RENAME_EXCHANGE);
+    renameat2(AT_FDCWD, good, AT_FDCWD, name, RENAME_EXCHANGE);
+  }
+  return NULL;
+}
+
+static void file_that_is_swapped_between_look_and_read_is_never_believed(void **state) {
+  static const char *const names[] = {"good", "bad", "swapped"};
+  pthread_t thread;
+  char path[256];
+  int read_count = 0;
+  (void)state;
+  write_file("good", "11111111111111111111111111111111\n", 0600);
+  write_file("bad", "22222222222222222222222222222222\n", 0644);
+  snprintf(path, sizeof path, "%s", write_file("swapped", "11111111111111111111111111111111\n", 0600));
+  swaps = true;
+  assert_int_equal(pthread_create(&thread, NULL, swap_files, NULL), 0);
+  for (int i = 0; i < 5000; i++) {
+    if (load_with_secret(path) != 0) continue;
+    read_count++;
+    assert_string_equal(conf->accounts[0].secret, "11111111111111111111111111111111");
+    forget(NULL);
+  }
+  swaps = false;
+  pthread_join(thread, NULL);
+  assert_true(read_count > 0);
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+    unlink(path);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test_teardown(file_that_is_swapped_between_look_and_read_is_never_believed, forget),
       cmocka_unit_test_teardown(secret_and_keys_are_read, forget),
       cmocka_unit_test_teardown(secret_that_others_can_read_or_write_is_refused, forget),
       cmocka_unit_test_teardown(secret_that_is_no_plain_file_is_refused_at_once, forget),
