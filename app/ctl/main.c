@@ -12,6 +12,7 @@
 #include "ctl/audit.h"
 #include "ctl/ctl.h"
 #include "ctl/output.h"
+#include "store/host.h"
 
 #define EXIT_USAGE 2
 /* A command, its argument, and one too many. */
@@ -168,6 +169,7 @@ int main(int argc, char **argv) {
   setlocale(LC_CTYPE, "C.UTF-8"); /* widths of characters; nothing else depends on it */
   log_name("weigatectl");
   audit_start();
+  host_name_process("weigatectl");
   if (read_command_line(argc, argv, &line, &err) != 0) return complain(&err, EXIT_USAGE);
   const struct ctl_command *command = find_command(&line, &words);
   if (line.wants_version) {

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/scope.h"
 #include "master/channel.h"
+#include "store/host.h"
 #include "store/plugin.h"
 
 #define PROBE_GOOD "good"
@@ -67,6 +68,7 @@ _Noreturn static void run_child(const struct conf *conf, enum probe_depth depth,
   SCOPE_BUF struct buf message;
   struct err err = {""};
   log_name("probe");
+  host_name_process("weigate/probe");
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   buf_init(&message, CHANNEL_MESSAGE_MAX_BYTES);
   if (try_plugin(conf, depth, &err) == 0)

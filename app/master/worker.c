@@ -14,6 +14,7 @@
 #include "base/scope.h"
 #include "master/channel.h"
 #include "master/process.h"
+#include "store/host.h"
 
 struct worker {
   const struct worker_args *args;
@@ -156,6 +157,7 @@ _Noreturn void worker_run(const struct worker_args *args) {
   struct worker worker = {.args = args};
   struct err err = {""};
   log_name("worker %zu", args->number);
+  host_name_process("weigate/%zu/%u", args->number, args->generation);
   follow_master(args);
   metrics_use_slot(args->slot);
   for (size_t i = 0; i < sizeof stages / sizeof stages[0]; i++)

@@ -3,6 +3,8 @@
 #include "store/host.h"
 
 #include <sodium.h>
+#include <stdarg.h>
+#include <stdio.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -29,6 +31,16 @@ static void digest(const void *bytes, size_t size, uint8_t ret_hash[32]) {
   crypto_generichash(ret_hash, 32, bytes, size, NULL, 0);
 }
 
+/* What databases keep of an application's name (NAMEDATALEN - 1). */
+static char process[64] = "weigate";
+
+void host_name_process(const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(process, sizeof(process), format, arguments);
+  va_end(arguments);
+}
+
 const struct weigate_host host_services = {
     .magic = WEIGATE_STORAGE_MAGIC,
     .struct_size = sizeof(struct weigate_host),
@@ -40,4 +52,5 @@ const struct weigate_host host_services = {
     .random = fill_random,
     .wipe = wipe,
     .digest = digest,
+    .process = process,
 };

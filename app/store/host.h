@@ -7,4 +7,7 @@
 
 extern const struct weigate_host host_services;
 
+/* What a store's admin sees as the name of our connections; "weigate" otherwise. Before threads start. */
+void host_name_process(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 #endif

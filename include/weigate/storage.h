@@ -46,7 +46,7 @@ extern "C" {
 
 #define WEIGATE_STORAGE_MAGIC 0x57475354u /* "WGST" */
 #define WEIGATE_STORAGE_ABI_MAJOR 1
-#define WEIGATE_STORAGE_ABI_MINOR 0
+#define WEIGATE_STORAGE_ABI_MINOR 1
 
 /* True if the struct that `p` points to, as long as its writer made it, holds the member. */
 #define WEIGATE_HAS(p, type, member) ((p)->struct_size >= offsetof(type, member) + sizeof(((type *)0)->member))
@@ -324,6 +324,9 @@ struct weigate_health {
   uint32_t schema_version;
   uint32_t reserved;
   char text[256]; /* one sentence for the admin, terminated */
+  /* Since 1.1: which server answered, and which life of it; 0: not known. Another number than before means that a standby took its
+   * place, or a copy was restored: what was acknowledged shortly before may be missing, and the host sends it again. */
+  uint64_t server;
 };
 
 #define WEIGATE_MAINTAIN_EXPIRE 0x01u  /* drop tickets, tokens and tombstones that are past their time */
@@ -345,6 +348,7 @@ struct weigate_host {
   int (*random)(void *bytes, size_t size);       /* 0, or -1 */
   void (*wipe)(void *bytes, size_t size);        /* clears secrets */
   void (*digest)(const void *bytes, size_t size, uint8_t ret_hash[32]); /* unkeyed BLAKE2b: the same on every host and version */
+  const char *process; /* since 1.1: what to call this process to the store's admin, such as "weigate/2/1" (worker, generation) */
 };
 
 /* --- options -------------------------------------------------------------------------------------------------------------------- */

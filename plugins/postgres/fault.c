@@ -15,8 +15,7 @@ static const char make_tables[] = "; run `weigatectl storage init`, or apply sql
 
 /* A longer prefix stands before a shorter one. */
 static const struct row rows[] = {
-    {"08P01", WEIGATE_FAILED, ""},
-    {"08", WEIGATE_UNAVAILABLE, ""},
+    {"08", WEIGATE_UNAVAILABLE, ""}, /* 08P01 too: it is how PgBouncer says that its server went away */
     {"23514", WEIGATE_FAILED, "; a record broke a limit of the tables, or a month has no partition"},
     {"25006", WEIGATE_READ_ONLY, "; this server is a standby or was set read-only"},
     {"28", WEIGATE_AUTH, "; see pg_hba.conf, and the passfile of the user that runs weigate"},
@@ -25,9 +24,8 @@ static const struct row rows[] = {
     {"40003", WEIGATE_OUTCOME_UNKNOWN, ""},
     {"40", WEIGATE_BUSY, ""},
     {"42501", WEIGATE_CONFIG, "; the role lacks a right: see weigate-postgres(7)"},
-    {"42P01", WEIGATE_CONFIG, make_tables},
-    {"42883", WEIGATE_CONFIG, make_tables},
-    {"42704", WEIGATE_CONFIG, make_tables},
+    /* A table, column or function that is missing or different: nothing a record could be blamed for. */
+    {"42", WEIGATE_CONFIG, make_tables},
     {"53100", WEIGATE_FULL, "; make room on the server"},
     {"53", WEIGATE_BUSY, "; the server is short of it"},
     {"54", WEIGATE_FAILED, ""},
@@ -49,6 +47,10 @@ static const struct row *find_row(const char *state) {
 
 int fault_class(const char *state) {
   return find_row(state)->class;
+}
+
+bool fault_ends_session(const char *state) {
+  return strncmp(state, "08", 2) == 0 || strncmp(state, "57P", 3) == 0;
 }
 
 /* Messages of these classes quote values, which may be personal data. */

@@ -5,12 +5,12 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cancel.h"
+#include "connect.h"
 #include "fault.h"
 #include "schema.h"
 
@@ -52,65 +52,17 @@ void handle_drop(struct weigate_handle *handle) {
   handle->is_schema_good = false;
 }
 
-/* True when the socket is ready, false when the time is up. */
-static bool wait_for(struct weigate_handle *handle, short events) {
+bool handle_wait(struct weigate_handle *handle, short events, uint64_t until_ms) {
   for (;;) {
     struct pollfd look = {.fd = PQsocket(handle->conn), .events = events};
-    uint64_t left_ms = handle_ms_left(handle);
+    uint64_t now_ms = handle->store->host.mono_ms(), left_ms = until_ms > now_ms ? until_ms - now_ms : 0;
     int n = poll(&look, 1, left_ms > INT32_MAX ? INT32_MAX : (int)left_ms);
     if (n > 0 || (n < 0 && errno != EINTR)) return true;
-    if (handle_ms_left(handle) == 0) return false;
+    if (handle->store->host.mono_ms() >= until_ms) return false;
   }
 }
 
 /* --- connecting --- */
-
-/* What the admin's dsn may override stands before it, what it may not behind. The kernel gives a host up by tcp_user_timeout, so
- * that the next one of the list is tried; keepalives find a link that died while we were waiting. */
-static PGconn *start_connection(const char *dsn) {
-  static const char *const keywords[] = {"application_name", "target_session_attrs", "tcp_user_timeout",
-                                         "keepalives_idle",  "keepalives_interval",  "keepalives_count",
-                                         "dbname",           "client_encoding",      NULL};
-  const char *const values[] = {"weigate", "read-write", "2000", "5", "2", "3", dsn, "UTF8", NULL};
-  return PQconnectStartParams(keywords, values, 1);
-}
-
-/* libpq would print what the server remarks to stderr. */
-static void ignore_notice(void *arg, const PGresult *result) {
-  (void)arg, (void)result;
-}
-
-static int fail_slow_connection(struct weigate_handle *handle, struct weigate_call *call) {
-  handle_drop(handle);
-  snprintf(call->message, sizeof(call->message), "could not connect: the server did not answer in %u ms", call->timeout_ms);
-  return WEIGATE_TIMEOUT;
-}
-
-/* Nicknames hold every character there is; a database that cannot is better found before the first emoji. */
-static int check_encoding(struct weigate_handle *handle, struct weigate_call *call) {
-  const char *encoding = PQparameterStatus(handle->conn, "server_encoding");
-  if (!encoding || strcmp(encoding, "UTF8") == 0) return WEIGATE_OK;
-  snprintf(call->message, sizeof(call->message),
-           "the database has the encoding %.30s; make one with UTF8: createdb -E UTF8 -T template0", encoding);
-  handle_drop(handle);
-  return WEIGATE_CONFIG;
-}
-
-static int make_connection(struct weigate_handle *handle, struct weigate_call *call) {
-  handle->conn = start_connection(handle->store->dsn);
-  if (!handle->conn) return handle_no_memory(call);
-  PQsetNoticeReceiver(handle->conn, ignore_notice, NULL);
-  PQsetErrorVerbosity(handle->conn, PQERRORS_VERBOSE); /* only so does a refusal show its SQLSTATE */
-  PostgresPollingStatusType state = PQstatus(handle->conn) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
-  while (state != PGRES_POLLING_OK && state != PGRES_POLLING_FAILED) {
-    if (!wait_for(handle, state == PGRES_POLLING_READING ? POLLIN : POLLOUT)) return fail_slow_connection(handle, call);
-    state = PQconnectPoll(handle->conn);
-  }
-  if (state == PGRES_POLLING_OK && PQsetnonblocking(handle->conn, 1) == 0) return check_encoding(handle, call);
-  int class = fault_connection(handle->conn, call);
-  handle_drop(handle);
-  return class;
-}
 
 /* A server that was stopped since the last call has said so: that is better learned before anything is sent. */
 static bool is_alive(struct weigate_handle *handle) {
@@ -122,7 +74,8 @@ static bool is_alive(struct weigate_handle *handle) {
 
 int handle_reach(struct weigate_handle *handle, struct weigate_call *call) {
   if (handle->conn && !is_alive(handle)) handle_drop(handle);
-  return handle->conn ? WEIGATE_OK : make_connection(handle, call);
+  handle->is_fresh = !handle->conn;
+  return handle->conn ? WEIGATE_OK : connect_any(handle, call);
 }
 
 /* --- asking --- */
@@ -151,7 +104,7 @@ static int send_question(struct weigate_handle *handle, struct weigate_call *cal
     int more = PQflush(handle->conn);
     if (more == 0) return WEIGATE_OK;
     if (more < 0) return fail_lost(handle, call, question, false, false);
-    if (!wait_for(handle, POLLIN | POLLOUT)) return fail_lost(handle, call, question, false, true);
+    if (!handle_wait(handle, POLLIN | POLLOUT, handle->deadline_ms)) return fail_lost(handle, call, question, false, true);
     if (!PQconsumeInput(handle->conn)) return fail_lost(handle, call, question, false, false);
   }
 }
@@ -168,7 +121,7 @@ static int read_answer(struct weigate_handle *handle, struct weigate_call *call,
   PGresult *kept = NULL;
   for (;;) {
     while (PQisBusy(handle->conn)) {
-      bool is_ready = wait_for(handle, POLLIN);
+      bool is_ready = handle_wait(handle, POLLIN, handle->deadline_ms);
       if (is_ready && PQconsumeInput(handle->conn)) continue;
       PQclear(kept);
       return fail_lost(handle, call, question, true, !is_ready);
@@ -203,13 +156,16 @@ int handle_ask_raw(struct weigate_handle *handle, struct weigate_call *call, con
     *ret_result = result;
     return WEIGATE_OK;
   }
-  bool is_broken = !result || PQstatus(handle->conn) != CONNECTION_OK || !PQresultErrorField(result, PG_DIAG_SQLSTATE);
+  const char *state = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
+  bool is_broken = !state || PQstatus(handle->conn) != CONNECTION_OK || fault_ends_session(state);
   class = result ? fault_result(result, call, question->doing) : WEIGATE_UNAVAILABLE;
   handle->is_partition_missing = result && is_about_partition(result);
   PQclear(result);
   if (!is_broken && class != WEIGATE_READ_ONLY && class != WEIGATE_UNAVAILABLE) return class;
   if (!is_broken) {
-    handle_drop(handle); /* so that the next call looks for the primary again */
+    /* The next call looks for the primary again; where we have just come from there, not at the same place. */
+    if (class == WEIGATE_READ_ONLY && handle->is_fresh) connect_elsewhere(handle);
+    handle_drop(handle);
     return class;
   }
   class = fault_class(call->native[0] ? call->native + strlen("SQLSTATE ") : "");
@@ -217,13 +173,24 @@ int handle_ask_raw(struct weigate_handle *handle, struct weigate_call *call, con
   return question->is_write ? WEIGATE_OUTCOME_UNKNOWN : class == WEIGATE_FAILED ? WEIGATE_UNAVAILABLE : class;
 }
 
-int handle_ask(struct weigate_handle *handle, struct weigate_call *call, const struct question *question, PGresult **ret_result) {
+static int ask_once(struct weigate_handle *handle, struct weigate_call *call, const struct question *question,
+                    PGresult **ret_result) {
   int class = handle_reach(handle, call);
+  bool is_fresh = handle->is_fresh;
   if (class == WEIGATE_OK && !handle->is_schema_good) {
     class = schema_check(handle, call);
     handle->is_schema_good = class == WEIGATE_OK;
+    handle->is_fresh = is_fresh;
   }
   return class == WEIGATE_OK ? handle_ask_raw(handle, call, question, ret_result) : class;
+}
+
+int handle_ask(struct weigate_handle *handle, struct weigate_call *call, const struct question *question, PGresult **ret_result) {
+  int class = ask_once(handle, call, question, ret_result);
+  /* A primary that became a standby under us has refused and rolled back: the new one may be one of the other hosts. */
+  if (class == WEIGATE_READ_ONLY && question->is_write && !handle->is_fresh && handle_ms_left(handle) > 0)
+    class = ask_once(handle, call, question, ret_result);
+  return class;
 }
 
 /* --- the plugin's calls --- */

@@ -4,15 +4,18 @@
 #define WEIGATE_POSTGRES_HANDLE_H
 
 #include <libpq-fe.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <weigate/storage.h>
 
+#include "hosts.h"
 #include "text.h"
 
-/* Read-only after open. */
+/* Read-only after open, but for hosts.first. */
 struct weigate_store {
   struct weigate_host host;
-  char *dsn;
+  PQconninfoOption *options; /* dsn, taken apart */
+  struct hosts hosts;
 };
 
 struct weigate_handle {
@@ -21,6 +24,7 @@ struct weigate_handle {
   uint64_t deadline_ms; /* of the call in progress, by host.mono_ms */
   int64_t now_us;       /* taken once per call */
   bool is_schema_good;  /* looked at over this connection */
+  bool is_fresh;        /* the connection was made by the call in progress */
   bool is_partition_missing;
   struct text people, events, tickets; /* parameters in the making */
 };
@@ -48,6 +52,9 @@ int handle_ask_raw(struct weigate_handle *handle, struct weigate_call *call, con
                    PGresult **ret_result);
 /* Ends the connection; the next call makes a new one. */
 void handle_drop(struct weigate_handle *handle);
+
+/* Waits for POLLIN or POLLOUT of the connection; true when it is ready, false when it is not until then (host.mono_ms). */
+bool handle_wait(struct weigate_handle *handle, short events, uint64_t until_ms);
 
 uint64_t handle_ms_left(const struct weigate_handle *handle);
 /* The host broke the header's rules. */

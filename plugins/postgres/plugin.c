@@ -11,51 +11,42 @@
 
 enum option { OPTION_DSN };
 
-/* What the admin wrote, keyword by keyword. */
-static const char *find_value(const PQconninfoOption *options, const char *keyword) {
-  for (const PQconninfoOption *o = options; o->keyword; o++)
-    if (strcmp(o->keyword, keyword) == 0) return o->val ? o->val : "";
-  return "";
-}
-
-/* True for one host that is reached without leaving this machine, or for none that is named here. */
-static bool is_local(const char *hosts) {
-  return hosts[0] == '\0' || hosts[0] == '/' || hosts[0] == '@' || strncmp(hosts, "localhost", 9) == 0 ||
-         strncmp(hosts, "127.", 4) == 0 || strcmp(hosts, "::1") == 0;
-}
-
-static int check_options(const struct weigate_store *store, const PQconninfoOption *options, struct weigate_call *call) {
-  const char *host = find_value(options, "host"), *address = find_value(options, "hostaddr");
-  if (find_value(options, "password")[0]) {
+static int check_options(const struct weigate_store *store, struct weigate_call *call) {
+  const char *mode = hosts_option(store->options, "sslmode");
+  if (hosts_option(store->options, "password")[0]) {
     snprintf(call->message, sizeof(call->message),
              "dsn holds a password; put it in a passfile (passfile=/etc/weigate/pgpass, mode 0600) and take it out of dsn");
     return WEIGATE_CONFIG;
   }
-  if ((!is_local(host) || !is_local(address)) && strcmp(find_value(options, "sslmode"), "verify-full") != 0)
-    store->host.log(WEIGATE_LOG_WARN, "postgres: the server is on another machine and dsn does not say sslmode=verify-full: what "
-                                      "is sent can be read or answered by others on the way");
+  if (hosts_are_local(&store->hosts) || strcmp(mode, "verify-full") == 0) return WEIGATE_OK;
+  char text[256];
+  snprintf(
+      text, sizeof(text),
+      "postgres: dsn names a server on another machine with sslmode=%.12s: what is sent can be read or answered by others on "
+      "the way; use sslmode=verify-full with sslrootcert",
+      mode[0] ? mode : "prefer");
+  store->host.log(WEIGATE_LOG_WARN, text);
   return WEIGATE_OK;
 }
 
 /* libpq's own sentence would quote the text, and a password with it. */
-static int check_dsn(const struct weigate_store *store, struct weigate_call *call) {
+static int read_dsn(struct weigate_store *store, const char *dsn, struct weigate_call *call) {
   char *why = NULL;
-  PQconninfoOption *options = PQconninfoParse(store->dsn, &why);
+  store->options = PQconninfoParse(dsn, &why);
   PQfreemem(why);
-  if (!options) {
+  if (!store->options) {
     snprintf(call->message, sizeof(call->message),
              "dsn cannot be read; write it as libpq does, such as: host=/run/postgresql dbname=weigate user=weigate_app");
     return WEIGATE_CONFIG;
   }
-  int class = check_options(store, options, call);
-  PQconninfoFree(options);
-  return class;
+  return hosts_read(&store->hosts, store->options) == 0 ? check_options(store, call) : handle_no_memory(call);
 }
 
 static void close_store(struct weigate_store *store) {
   if (!store) return;
   cancel_finish();
-  free(store->dsn);
+  hosts_done(&store->hosts);
+  PQconninfoFree(store->options);
   free(store);
 }
 
@@ -68,13 +59,9 @@ static int open_store(const struct weigate_host *host, const struct weigate_valu
     return WEIGATE_CONFIG;
   }
   struct weigate_store *store = calloc(1, sizeof(*store));
-  if (store) store->dsn = strdup(values[OPTION_DSN].text);
-  if (!store || !store->dsn) {
-    close_store(store);
-    return handle_no_memory(call);
-  }
+  if (!store) return handle_no_memory(call);
   memcpy(&store->host, host, host->struct_size < sizeof(store->host) ? host->struct_size : sizeof(store->host));
-  int class = PQisthreadsafe() ? check_dsn(store, call) : WEIGATE_UNSUPPORTED;
+  int class = PQisthreadsafe() ? read_dsn(store, values[OPTION_DSN].text, call) : WEIGATE_UNSUPPORTED;
   if (class == WEIGATE_OK)
     *ret_store = store;
   else

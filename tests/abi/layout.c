@@ -261,6 +261,7 @@ static void print_health(void) {
   MEMBER(weigate_health, schema_version);
   MEMBER(weigate_health, reserved);
   MEMBER(weigate_health, text);
+  MEMBER(weigate_health, server);
 }
 
 static void print_host(void) {
@@ -276,6 +277,7 @@ static void print_host(void) {
   MEMBER(weigate_host, random);
   MEMBER(weigate_host, wipe);
   MEMBER(weigate_host, digest);
+  MEMBER(weigate_host, process);
 }
 
 static void print_option(void) {

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The service with the postgres plugin: its tables, its servers' bad days, and a pooler in between."""
+import re
 import threading
 
 import pytest
@@ -115,6 +116,81 @@ def test_a_wrong_dsn_is_named_in_one_sentence(closed_rig, cluster, more, sentenc
     rig = closed_rig(cluster.dsn(**{'user': 'weigate', **more}))
     said = rig.ctl('storage', 'init', check=False)
     assert said.returncode != 0 and sentence in said.stderr and 'Canary77' not in said.stderr, said.stderr
+
+
+# SQLSTATE -> class: STORAGE's table, row by row. D09, D11, D19
+CLASSES = {
+    '08000': 'unavailable', '08003': 'unavailable', '08006': 'unavailable', '08P01': 'unavailable', '22021': 'failed', '22P05': 'failed', '22001': 'failed',
+    '23505': 'failed', '23514': 'failed', '25006': 'read_only', '28000': 'auth', '28P01': 'auth', '3D000': 'config', '3F000': 'config', '40001': 'busy', '40P01': 'busy',
+    '40003': 'outcome_unknown', '42501': 'config', '42P01': 'config', '42703': 'config', '42883': 'config', '53100': 'full', '53200': 'busy', '53300': 'busy',
+    '54000': 'failed', '55006': 'busy', '55P03': 'busy', '57014': 'busy', '57P01': 'unavailable', '57P02': 'unavailable', '57P03': 'unavailable', '58030': 'unavailable',
+    'P0001': 'failed', 'XX000': 'failed', 'XX001': 'corrupt', 'XX002': 'corrupt'}
+
+
+def test_every_error_of_the_server_has_its_class(closed_rig, cluster):
+    rig = closed_rig()
+    rig.ctl('storage', 'init')
+    cluster.sql("INSERT INTO weigate.app (appid) VALUES ('a'); INSERT INTO weigate.subject (appid, openid, key_hash) VALUES ('a', 'o', sha256('o')); "
+                "INSERT INTO weigate.profile (profile_no, app_no, first_seen_at, last_seen_at, changed_at) SELECT profile_no, 1, now(), now(), now() FROM weigate.subject")
+    said = {}
+    for state in CLASSES:
+        cluster.sql("CREATE OR REPLACE FUNCTION weigate.us(at timestamptz) RETURNS bigint LANGUAGE plpgsql STABLE AS "
+                    f"$$ BEGIN RAISE EXCEPTION 'said by the test' USING ERRCODE = '{state}'; END $$")
+        said[state] = re.search(r'\((\w+)\)\s*$', rig.ctl('people', 'list', check=False).stderr.strip().splitlines()[0])
+    assert {state: match and match.group(1) for state, match in said.items()} == CLASSES
+
+
+def test_a_frozen_first_host_does_not_hide_the_second(closed_rig, cluster):
+    """A host that takes connections and says nothing has a share of the time, not all of it."""
+    with FaultProxy(cluster) as proxy:
+        rig = closed_rig(cluster.dsn('weigate', host=f'{proxy.dir},{cluster.dir}'))
+        proxy.network('hole')
+        rig.ctl('storage', 'init')
+        assert rig.ctl('people', 'list').returncode == 0
+
+
+@pytest.fixture
+def second_cluster(directory):
+    one = clusters.Cluster(directory / 'second')
+    yield one
+    one.stop()
+
+
+def test_a_primary_that_becomes_read_only_is_left_for_the_new_one(closed_rig, cluster, second_cluster, people):
+    """D08: the sign-in that meets 25006 is itself recorded on the other host."""
+    for one in (cluster, second_cluster):
+        closed_rig(one.dsn('weigate')).ctl('storage', 'init')
+    rig = closed_rig(cluster.dsn(host=f'{cluster.dir},{second_cluster.dir}'))
+    rig.start()
+    before, after = people(2)
+    assert Visitor(rig).sign_in(before).status == 200 and logins(cluster) == 1
+    cluster.sql('ALTER SYSTEM SET default_transaction_read_only = on', database='postgres')
+    cluster.sql('SELECT pg_reload_conf()', database='postgres')
+    try:
+        eventually(lambda: cluster.sql('SHOW transaction_read_only') == [['on']], what='the first one read-only')
+        assert Visitor(rig).sign_in(after).status == 200
+        assert logins(second_cluster) == 1
+        rig.stop()
+    finally:
+        cluster.sql('ALTER SYSTEM RESET default_transaction_read_only', database='postgres')
+        cluster.sql('SELECT pg_reload_conf()', database='postgres')
+        eventually(lambda: cluster.sql('SHOW transaction_read_only') == [['off']], what='the first one as before')
+
+
+@pytest.mark.parametrize('more,warns', [({'host': 'localhost,db2.invalid'}, True), ({'host': 'db.invalid', 'sslmode': 'prefer'}, True), ({'host': 'localhost.invalid'}, True),
+                                        ({'host': 'db.invalid', 'sslmode': 'verify-full', 'sslrootcert': '/nowhere'}, False), ({}, False)])
+def test_a_server_elsewhere_without_verify_full_is_warned_about(closed_rig, cluster, more, warns):
+    """D16"""
+    rig = closed_rig(cluster.dsn('weigate', **more), environment={'HOME': '/nonexistent'})
+    said = rig.ctl('storage', 'init', check=False)
+    assert ('use sslmode=verify-full' in said.stderr) == warns, said.stderr
+
+
+def test_each_process_has_its_name_in_the_servers_list(postgres_rig, cluster):
+    postgres_rig()
+    names = eventually(lambda: [name for (name,) in cluster.sql("SELECT DISTINCT application_name FROM pg_stat_activity WHERE usename = 'weigate_app' ORDER BY 1")
+                                if name.startswith('weigate/')] or None, what='named connections')
+    assert set(names) <= {'weigate/1/1', 'weigate/2/1', 'weigate/probe'}
 
 
 def sign_in_many(rig, people, during):

@@ -4,5 +4,5 @@
 set -euo pipefail
 cd "${srcdir:-.}"
 mapfile -t scripts < <(grep -rlE --include='*' '^#!/(usr/bin/env bash|bin/(ba)?sh)' scripts tests plugins .ci autogen.sh 2>/dev/null | sort)
-shellcheck "${scripts[@]}"
+shellcheck -x "${scripts[@]}"
 echo "${#scripts[@]} scripts"
