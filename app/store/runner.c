@@ -17,8 +17,8 @@
 /* SQLite and libpq stay far below; ASan's frames are the largest. */
 #define STACK_BYTES (512 * 1024)
 /* Between two attempts to connect: full jitter up to a limit that doubles from the first to the last. A promoted standby is found
- * half the last after it takes writes, on the average; 32 workers with 4 threads then knock 256 times a second, which a server that
- * refuses them does not feel. */
+ * half the last after it takes writes, on the average; 32 workers with 4 threads then knock 256 times a second, which a server
+ * that refuses them does not feel. */
 #define BACKOFF_FIRST_MS 50
 #define BACKOFF_LAST_MS  1000
 /* A batch that met a lock or a conflict goes again this often. */

@@ -143,17 +143,20 @@ server_start() {
 # sql PORT DATABASE STATEMENT: as postgres, over the socket.
 sql() { psql -qXAt -v ON_ERROR_STOP=1 -h "$dir/sockets" -p "$1" -U postgres -d "$2" -c "$3"; }
 
-# tables PORT [PASSWORD]: roles, database and weigate's tables, as sql/ says; by hand with psql, as an admin would without weigatectl.
+# tables PORT [PASSWORD]: database, roles and weigate's tables, as sql/ says; by hand with psql, as an admin would without weigatectl.
 tables() {
   local file
-  sql "$1" postgres "CREATE ROLE weigate_owner"
+  sql "$1" postgres "CREATE DATABASE weigate ENCODING UTF8 TEMPLATE template0"
+  apply "$1" roles.sql
   # From standard input: a command line can be read by everybody on the machine.
-  echo "CREATE ROLE weigate_app LOGIN ${2:+PASSWORD '$2'}" | psql -qX -v ON_ERROR_STOP=1 -h "$dir/sockets" -p "$1" -U postgres -d postgres
-  sql "$1" postgres "CREATE DATABASE weigate OWNER weigate_owner ENCODING UTF8 TEMPLATE template0"
-  for file in "$top"/sql/[0-9]*.sql; do
-    psql -qX1 -v ON_ERROR_STOP=1 -h "$dir/sockets" -p "$1" -U postgres -d weigate -f "$file" >/dev/null 2>"$dir/log/tables.log" ||
-      { cat "$dir/log/tables.log" >&2; fail "$file does not apply"; }
-  done
+  [ -z "${2:-}" ] || echo "ALTER ROLE weigate_app PASSWORD '$2'" | psql -qX -v ON_ERROR_STOP=1 -h "$dir/sockets" -p "$1" -U postgres -d weigate
+  for file in "$top"/sql/[0-9]*.sql; do PGOPTIONS='-c role=weigate_owner' apply "$1" "$(basename "$file")"; done
+}
+
+# apply PORT FILE: of sql/, in one transaction.
+apply() {
+  psql -qX1 -v ON_ERROR_STOP=1 -h "$dir/sockets" -p "$1" -U postgres -d weigate -f "$top/sql/$2" >/dev/null 2>"$dir/log/tables.log" ||
+    { cat "$dir/log/tables.log" >&2; fail "sql/$2 does not apply"; }
 }
 
 # stand: what was built is ready; runs the command, or stays until Ctrl-C.
