@@ -39,5 +39,7 @@ const struct ctl_command ctl_commands[] = {
      "create or upgrade the tables of the storage plugin; what is there already stays", storage_init_run},
     {"storage", "copy", NULL, CTL_BIT(CTL_FROM) | CTL_BIT(CTL_TO) | CTL_BIT(CTL_RATE) | CTL_BIT(CTL_RESTART) | CTL_BIT(CTL_JSON),
      "copy everything of one store into another, while both may be in use; goes on where it was stopped", storage_copy_run},
+    {"storage", "verify", NULL, CTL_BIT(CTL_FROM) | CTL_BIT(CTL_TO) | CTL_BIT(CTL_RATE) | CTL_BIT(CTL_JSON),
+     "compare two stores record by record", storage_verify_run},
 };
 const size_t ctl_commands_count = sizeof ctl_commands / sizeof ctl_commands[0];

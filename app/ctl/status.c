@@ -76,6 +76,10 @@ static void add_store(struct buf *out, const cJSON *worker) {
     buf_add_text(out, "; last error: ");
     add_text(out, text_of(store, "last_error"));
   }
+  if (*text_of(store, "half")) {
+    buf_add_text(out, "; it ");
+    term_add_styled(out, TERM_BAD, text_of(store, "half"));
+  }
   buf_add_char(out, '\n');
 }
 

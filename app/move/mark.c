@@ -4,14 +4,6 @@
 
 #include "base/clock.h"
 #include "base/scope.h"
-#include "store/kinds.h"
-
-static struct weigate_ticket name_ticket(void) {
-  return (struct weigate_ticket){.struct_size = sizeof(struct weigate_ticket),
-                                 .flags = WEIGATE_TICKET_DURABLE,
-                                 .kind = {KIND_COPY, sizeof(KIND_COPY) - 1},
-                                 .key = {COPY_MARK_KEY, sizeof(COPY_MARK_KEY) - 1}};
-}
 
 static struct weigate_tickets one_ticket(const struct weigate_ticket *ticket) {
   return (struct weigate_tickets){
@@ -31,7 +23,7 @@ static int take_mark(void *context, size_t index, const struct weigate_ticket *f
 }
 
 static int load_once(const struct end *end, struct weigate_call *call, void *context) {
-  struct weigate_ticket ticket = name_ticket();
+  struct weigate_ticket ticket = copy_mark_key();
   struct weigate_tickets keys = one_ticket(&ticket);
   return end->plugin->tickets->get(*end->handle, call, &keys, take_mark, context);
 }
@@ -52,7 +44,7 @@ static int save_once(const struct end *end, struct weigate_call *call, void *con
 
 int mark_save(const struct end *end, const struct copy_mark *mark, struct err *err) {
   SCOPE_BUF struct buf value;
-  struct weigate_ticket ticket = name_ticket();
+  struct weigate_ticket ticket = copy_mark_key();
   buf_init(&value, WEIGATE_TICKET_VALUE_MAX);
   copy_mark_format(mark, &value);
   if (value.failed) return err_set(err, "out of memory");
@@ -69,7 +61,7 @@ static int forget_taken(void *context, size_t index, const struct weigate_ticket
 }
 
 static int remove_once(const struct end *end, struct weigate_call *call, void *context) {
-  struct weigate_ticket ticket = name_ticket();
+  struct weigate_ticket ticket = copy_mark_key();
   struct weigate_tickets keys = one_ticket(&ticket);
   return end->plugin->tickets->take(*end->handle, call, &keys, forget_taken, context);
 }

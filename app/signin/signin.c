@@ -393,6 +393,8 @@ static void add_store_status(struct buf *out, const struct store_status *store) 
            (unsigned long long)store->health.people_estimate, (unsigned long long)store->health.size_bytes);
   buf_add_text(out, ",\"last_error\":");
   json_add_string(out, str_of(store->last_message));
+  buf_add_text(out, ",\"half\":");
+  json_add_string(out, str_of(store->half));
   buf_add_char(out, '}');
 }
 

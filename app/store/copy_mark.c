@@ -3,6 +3,7 @@
 #include "store/copy_mark.h"
 
 #include "base/json.h"
+#include "store/kinds.h"
 
 /* 2^53: the largest whole number that every reader of JSON keeps. */
 #define NUMBER_MAX INT64_C(9007199254740992)
@@ -31,6 +32,13 @@ void copy_mark_format(const struct copy_mark *mark, struct buf *out) {
   buf_addf(out, ",\"source\":\"%s\",\"id\":\"%s\"", mark->source, mark->id);
   for (size_t i = 0; i < NUMBERS; i++) buf_addf(out, ",\"%s\":%lld", numbers[i].name, (long long)numbers[i].value);
   buf_addf(out, ",\"cursor\":\"%s\"}", cursor);
+}
+
+struct weigate_ticket copy_mark_key(void) {
+  return (struct weigate_ticket){.struct_size = sizeof(struct weigate_ticket),
+                                 .flags = WEIGATE_TICKET_DURABLE,
+                                 .kind = {KIND_COPY, sizeof(KIND_COPY) - 1},
+                                 .key = {COPY_MARK_KEY, sizeof(COPY_MARK_KEY) - 1}};
 }
 
 static int get_text(const struct cJSON *object, const char *name, char *to, size_t size) {

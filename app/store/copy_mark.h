@@ -33,6 +33,8 @@ struct copy_mark {
   char cursor[WEIGATE_CURSOR_MAX];
 };
 
+/* The ticket that it is in, without a value. Any thread. */
+struct weigate_ticket copy_mark_key(void);
 /* As a ticket's value, at most WEIGATE_TICKET_VALUE_MAX bytes. Any thread. */
 void copy_mark_format(const struct copy_mark *mark, struct buf *out);
 /* -1 for a value of another version. Any thread. */

@@ -255,6 +255,18 @@ static void ask_health(struct runner *runner) {
   tell_down(runner, class, call.message);
 }
 
+/* Once in the beginning, then now and then: until somebody finishes the copy. */
+static void look_for_half(struct runner *runner) {
+  struct runner_shared *shared = runner->shared;
+  char text[HALF_TEXT_BYTES];
+  half_look(&shared->plugin, runner->handle, text);
+  pthread_mutex_lock(&shared->lock);
+  bool is_news = text[0] && !shared->half[0];
+  memcpy(shared->half, text, sizeof(shared->half));
+  pthread_mutex_unlock(&shared->lock);
+  if (is_news) log_warn("storage: plugin %s: the store %s", shared->plugin.desc->name, text);
+}
+
 /* Every worker does it; a share of chance keeps them from doing it at once. */
 static uint64_t some_time_after(uint64_t ms) {
   return clock_mono_ms() + ms / 2 + random_below((uint32_t)ms);
@@ -268,6 +280,7 @@ static void maintain(struct runner *runner) {
   int class = plugin_answer(runner->shared->plugin.desc->maintain(runner->handle, &call, work), &call);
   if (class != WEIGATE_OK && class != WEIGATE_BUSY && class != WEIGATE_TIMEOUT)
     log_warn("storage: maintenance: %s: %s", plugin_class_name(class), call.message);
+  if (work & WEIGATE_MAINTAIN_EXPIRE) look_for_half(runner);
   if (work & WEIGATE_MAINTAIN_EXPIRE) runner->expire_at_ms = some_time_after(EXPIRE_EVERY_MS);
   if (work & WEIGATE_MAINTAIN_COMPACT) runner->compact_at_ms = some_time_after(COMPACT_EVERY_MS);
 }
@@ -291,6 +304,7 @@ static void do_chores(struct runner *runner) {
 static void *run(void *arg) {
   struct runner *runner = arg;
   struct runner_shared *shared = runner->shared;
+  if (connect_at_last(runner) == 0 && runner->does_maintenance) look_for_half(runner);
   while (connect_at_last(runner) == 0) {
     do_chores(runner);
     if (!runner->handle) continue;

@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 
+#include "store/half.h"
 #include "store/queue.h"
 
 /* What the threads of one store share and report. */
@@ -19,6 +20,7 @@ struct runner_shared {
   int last_class;
   char last_message[200];
   struct weigate_health health;
+  char half[HALF_TEXT_BYTES];
 };
 
 struct runner;

@@ -249,6 +249,7 @@ void store_status(const struct store *store, struct store_status *ret_status) {
   pthread_mutex_lock(&shared->lock);
   ret_status->last_class = shared->last_class;
   snprintf(ret_status->last_message, sizeof(ret_status->last_message), "%s", shared->last_message);
+  snprintf(ret_status->half, sizeof(ret_status->half), "%s", shared->half);
   ret_status->health = shared->health;
   pthread_mutex_unlock(&shared->lock);
 }

@@ -92,6 +92,7 @@ struct store_status {
   int last_class; /* of the last call */
   char last_message[200];
   struct weigate_health health; /* refreshed every 5 s while up, 1 s while down */
+  char half[160];               /* what is to be said of an unfinished copy into this store, or "" */
 };
 void store_status(const struct store *store, struct store_status *ret_status);
 

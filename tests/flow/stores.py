@@ -66,6 +66,19 @@ class Stores:
         lines = [json.loads(line) for line in run.stdout.splitlines()]
         return {line['part']: line for line in lines[:-1]}, lines[-1]
 
+    def verify(self, source, target, *more):
+        """Every difference, the parts with their counts, and what was said."""
+        run = self.ctl('storage', 'verify', '--from', source, '--to', target, '--json', *more, check=False)
+        lines = [json.loads(line) for line in run.stdout.splitlines()]
+        differences, parts = [line for line in lines if 'why' in line], {line['part']: line for line in lines if 'why' not in line}
+        assert (run.returncode == 0) == (not differences and not run.stderr.startswith('weigatectl:')), run.stdout + run.stderr
+        return differences, parts, run.stderr
+
+    def assert_equal(self, source, target):
+        differences, parts, said = self.verify(source, target)
+        assert not differences and all(part['from_digest'] == part['to_digest'] and part['from'] == part['to'] for part in parts.values()), (differences[:3], parts, said)
+        return {name: part['from'] for name, part in parts.items()}
+
     def people(self, name):
         """Everybody in the store, as it shows them."""
         return self.ctl('people', 'list', '--json', '--plugin', name).stdout

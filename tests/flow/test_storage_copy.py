@@ -36,7 +36,7 @@ def test_people_erasures_tokens_events_and_tickets_go_round_through_every_plugin
         cluster = request.getfixturevalue('cluster')
         cluster.sql('DROP DATABASE IF EXISTS weigate WITH (FORCE)', database='postgres')
         cluster.sql('CREATE DATABASE weigate', database='postgres')
-        way, dsn = ['file', 'memory', 'postgres', 'template'], cluster.dsn('weigate')
+        way, dsn = ['file', 'memory', 'postgres'], cluster.dsn('weigate')
     stores = Stores(directory / f'stores{next(numbers)}', programs, dsn)
     if dsn:
         missing = stores.ctl('storage', 'copy', '--from', 'file', '--to', 'postgres', check=False)
@@ -48,6 +48,7 @@ def test_people_erasures_tokens_events_and_tickets_go_round_through_every_plugin
         done, end = stores.copy(source, target)
         assert done['people']['added'] == 600 and done['events']['added'] == 1800 and done['tickets']['added'] == 36, (target, done)
         assert not any(part['refused'] for part in done.values()) and end['done'], (target, done)
+        assert stores.assert_equal(source, target) == {'people': 580, 'erasures': 20, 'events': 1800, 'tickets': 36}
         assert stores.people(target) == before, target
     # And home again, into a file that somebody has begun already.
     first_file = stores.options['file']['path']
@@ -56,6 +57,7 @@ def test_people_erasures_tokens_events_and_tickets_go_round_through_every_plugin
     stores.fill('file', 19, first=1)  # signed in here before they were erased there
     done, end = stores.copy(way[-1], 'file')
     assert stores.people('file') == before and end['done'], done
+    assert {(line['part'], line['why']) for line in stores.verify(way[-1], 'file')[0]} == {('events', 'extra')}  # numbers, without names
 
 
 def test_what_is_there_already_is_not_written_again(stores):
@@ -91,6 +93,7 @@ def test_a_half_of_another_store_is_named(stores):
     job.communicate()
     said = stores.ctl('storage', 'copy', '--from', 'template', '--to', 'memory', check=False)
     assert said.returncode == 1 and 'memory holds a part of another store (file, begun ' in said.stderr and '--restart' in said.stderr
+    assert 'memory holds only a part of file: the copy that began' in stores.verify('file', 'memory')[2]
     stores.copy('template', 'memory', '--restart')
     stores.copy('file', 'memory')
     assert len(stores.people('memory').splitlines()) == 610
