@@ -5,7 +5,7 @@
 --   people  profiles, about; events are about 12 for each    seed  any number    today  the day after the last one
 -- Three accounts of one Open Platform account (a bookshop's, its café's, its website), people known in several, growth with campaigns, a
 -- weekly and a daily rhythm, churn; people imported from before October 2021 with gender and region, some of whom never come back; snapshot
--- visitors, failures with errcodes, one evening on which WeChat was out, one morning with a wrong app secret; links that arrive later, changed
+-- visitors, failures with errcodes, one evening on which WeChat was out, one morning with a wrong AppSecret; links that arrive later, changed
 -- nicknames, tokens about to expire. Needs the owner's rights. key_hash is a stand-in, since PostgreSQL has no BLAKE2b.
 \set ON_ERROR_STOP on
 \set QUIET on
@@ -56,7 +56,7 @@ SELECT row_number() OVER (ORDER BY is_old DESC, joins, k) AS profile_no, a.app_n
 CREATE UNIQUE INDEX ON member (profile_no);
 ANALYZE member;
 
-SELECT weigate.partition_make(p.parent, (:'today'::date - 365 + m * 28)::date) FROM (VALUES ('login_event'), ('user_day')) p (parent), generate_series(0, 14) m \g /dev/null
+SELECT weigate.partition_make(p.parent, (:'today'::date - 365 + m * 28)::date) FROM (VALUES ('login_event'), ('user_day')) p (parent), generate_series(0, 17) m \g /dev/null
 
 -- Visits: more at the beginning than later, at the weekend rather than on Tuesday and Wednesday; now and then twice a day.
 CREATE TEMPORARY TABLE visit ON COMMIT DROP AS
@@ -129,15 +129,15 @@ INSERT INTO weigate.login_event (event_at, event_id, app_no, profile_no, event_d
       at + (0.03 + 0.4 * pg_temp.chance(k, 97)) * interval '1 second' + CASE WHEN on_day = :'today'::date - 100 AND extract(hour FROM at) = 20 THEN interval '40 minutes' ELSE interval '0' END
     FROM visit;
 
--- What failed, and who was virtual: beside some of them. An outage 100 days ago in the evening, a wrong secret 60 days ago at nine.
+-- What failed, and who was virtual: beside some of them. An outage 100 days ago in the evening, a wrong AppSecret 60 days ago, from eight to ten.
 INSERT INTO weigate.login_event (event_at, event_id, app_no, profile_no, event_day, is_login, is_snapshot, outcome, stage, errcode, latency_ms, scope, channel, network, node, recorded_at)
   SELECT v.at - interval '21 seconds' * pg_temp.chance(k, 101), pg_temp.id(k, 102), v.app_no, NULL, (v.at - interval '21 seconds' * pg_temp.chance(k, 101))::date, false, f.is_snapshot, f.outcome, f.stage, f.errcode,
       CASE WHEN f.outcome = 'upstream_timeout' THEN 8000 ELSE (30 - 110 * ln(1 - pg_temp.chance(k, 103)))::bigint END, f.scope, CASE WHEN v.n = 3 THEN 'qrconnect' WHEN pg_temp.chance(k, 104) < 0.12 THEN 'qr' ELSE 'wechat' END,
       '198.51.100.0/24', 'web1', v.at + interval '1 second'
     FROM (SELECT *, pg_temp.chance(k, 100) AS dice FROM visit) v CROSS JOIN LATERAL (
       SELECT * FROM (VALUES
-        (0, 0.08, on_day = :'today'::date - 100 AND extract(hour FROM at) IN (19, 20, 21), false, 'upstream_unavailable', 'token', -1, ''),
-        (0, 0.50, on_day = :'today'::date - 60 AND extract(hour FROM at) = 9, false, 'account_misconfigured', 'token', 40125, ''),
+        (0, 0.70, on_day = :'today'::date - 100 AND extract(hour FROM at) IN (19, 20, 21), false, 'upstream_unavailable', 'token', -1, ''),
+        (0, 0.70, on_day = :'today'::date - 60 AND extract(hour FROM at) IN (8, 9), false, 'account_misconfigured', 'token', 40125, ''),
         (0, 0.012, true, false, 'code_rejected', 'token', 40029, ''), (0.012, 0.018, true, false, 'code_rejected', 'token', 40163, ''), (0.018, 0.023, true, false, 'upstream_timeout', 'token', 0, ''),
         (0.023, 0.027, true, false, 'upstream_unavailable', 'token', -1, ''), (0.027, 0.0285, true, false, 'blocked', 'token', 40226, ''), (0.0285, 0.031, true, false, 'upstream_timeout', 'profile', 0, 'snsapi_userinfo'),
         (0.031, 0.032, true, false, 'upstream_quota', 'profile', 45011, 'snsapi_userinfo'), (0.032, 0.034, true, false, 'code_rejected', 'claim', 0, ''), (0.034, 0.060, n < 3, false, 'escalated', 'profile', 0, 'snsapi_base'),

@@ -9,9 +9,10 @@ import subprocess
 
 import pytest
 
+import cluster as clusters
 from rig import SOURCE, free_port
 from visitor import Visitor
-from wait import BUILD, SLACK, eventually
+from wait import BUILD, SLACK, eventually, sanitizer
 
 
 def environment():
@@ -39,6 +40,19 @@ def test_once_prints_the_stored_person_and_leaves_nothing():
     person = person_in(run.stdout)
     assert person['profile']['nickname'] == '李平' and person['login_count'] == 1
     assert directories() == before
+
+
+@pytest.mark.skipif(clusters.PROGRAMS is None or sanitizer() != '', reason='no PostgreSQL server; or a build with a sanitizer, which this would tell nothing new')
+def test_a_new_analyst_sees_a_year_and_three_answers_at_once():
+    before = directories()
+    run = demo('--once', '--plugin', 'postgres', '--port', str(free_port()))
+    assert run.returncode == 0, run.stderr
+    assert person_in(run.stdout)['profile']['nickname'] == '李平'
+    today = next(line.split('|') for line in run.stdout.splitlines() if line.rstrip().endswith('| t'))
+    dau, _, mau = (int(cell) for cell in today[1:4])
+    assert dau == 1 and mau > 1000  # the person who just signed in, and the history
+    assert [line.split(':')[0] for line in run.stdout.splitlines() if line.startswith('Question')] == ['Question 1', 'Question 4', 'Question 5']
+    assert 'user=weigate_analyst' in run.stdout and directories() == before
 
 
 def test_it_stays_up_until_it_is_stopped(sandbox):

@@ -8,6 +8,7 @@ set -euo pipefail
 
 source=$(cd "$(dirname "$0")/../.." && pwd)
 if [ "${1:-}" != --inside ]; then
+  if grep -qs -e --enable-sanitizer options; then echo "no C here: the plain build runs it" >&2; exit 77; fi
   compgen -G '/usr/share/postgresql/*/extension/pgtap.control' >/dev/null || { echo "pgTAP is not installed (scripts/deps test)" >&2; exit 77; }
   exec bash "$source/tests/store/with_postgres.sh" bash "$0" --inside "$@"
 fi
