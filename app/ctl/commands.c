@@ -35,6 +35,10 @@ const struct ctl_command ctl_commands[] = {
      "erase one person for good: profile, tokens, sessions; sign-ins stay as numbers", people_erase_run},
     {"sessions", "revoke", "[OPENID]", CTL_BIT(CTL_ALL) | CTL_BIT(CTL_ACCOUNT) | CTL_BIT(CTL_YES),
      "end the sessions of one person or of all within 5 s, on every worker and host", sessions_revoke_run},
+    {"refresh", NULL, NULL,
+     CTL_BIT(CTL_ACCOUNT) | CTL_BIT(CTL_OLDER_THAN) | CTL_BIT(CTL_RATE) | CTL_BIT(CTL_LIMIT) | CTL_BIT(CTL_DRY_RUN) |
+         CTL_BIT(CTL_JSON),
+     "pull stale profiles from WeChat again, with the tokens that are stored", refresh_run},
     {"storage", "init", NULL, CTL_BIT(CTL_PLUGIN),
      "create or upgrade the tables of the storage plugin; what is there already stays", storage_init_run},
     {"storage", "copy", NULL, CTL_BIT(CTL_FROM) | CTL_BIT(CTL_TO) | CTL_BIT(CTL_RATE) | CTL_BIT(CTL_RESTART) | CTL_BIT(CTL_JSON),

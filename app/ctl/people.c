@@ -54,11 +54,9 @@ static int connect_store(struct people *people, struct err *err) {
   return class == WEIGATE_OK ? 0 : people_refuse(people, "cannot open the store", class, &call, err);
 }
 
-int people_open_plugin(const struct ctl *ctl, const char *plugin, const char *asked_by, struct people *ret_people,
-                       struct err *err) {
-  struct people people = {0};
-  if (conf_load(ctl->conf_path, CONF_WITHOUT_SECRETS, &people.conf, err) != 0) return -1;
-  if (plugin) people.conf->store.plugin = conf_plugin(people.conf, plugin, asked_by);
+/* Takes over people->conf. */
+static int open_store(struct people *opened, struct people *ret_people, struct err *err) {
+  struct people people = *opened;
   if (become_service_user(people.conf, err) == 0 && plugin_load(&people.conf->store.plugin, &people.plugin, err) == 0) {
     if (connect_store(&people, err) == 0) {
       *ret_people = people;
@@ -66,6 +64,22 @@ int people_open_plugin(const struct ctl *ctl, const char *plugin, const char *as
     }
     plugin_unload(&people.plugin);
   }
+  conf_free(people.conf);
+  return -1;
+}
+
+int people_open_plugin(const struct ctl *ctl, const char *plugin, const char *asked_by, struct people *ret_people,
+                       struct err *err) {
+  struct people people = {0};
+  if (conf_load(ctl->conf_path, CONF_WITHOUT_SECRETS, &people.conf, err) != 0) return -1;
+  if (plugin) people.conf->store.plugin = conf_plugin(people.conf, plugin, asked_by);
+  return open_store(&people, ret_people, err);
+}
+
+int people_open_with_secrets(const struct ctl *ctl, struct people *ret_people, struct err *err) {
+  struct people people = {0};
+  if (conf_load(ctl->conf_path, 0, &people.conf, err) != 0) return -1;
+  if (conf_lock_secrets(people.conf, err) >= 0) return open_store(&people, ret_people, err);
   conf_free(people.conf);
   return -1;
 }

@@ -20,6 +20,8 @@ struct people {
 /* Reads the configuration (without secrets), loads its plugin and connects. As root it first becomes the user that runs weigate,
  * so that no file of the store comes to belong to root. --plugin chooses another plugin than the configured one. */
 int people_open(const struct ctl *ctl, struct people *ret_people, struct err *err);
+/* The same with keys and AppSecrets, which are read before the user changes and are locked in memory. */
+int people_open_with_secrets(const struct ctl *ctl, struct people *ret_people, struct err *err);
 /* The same for a named plugin (a name or a path) with the lines of its own section; asked_by: the option that named it, "--from".
  */
 int people_open_plugin(const struct ctl *ctl, const char *plugin, const char *asked_by, struct people *ret_people,
