@@ -99,7 +99,7 @@ static int import_lines(struct import *import, uint64_t from_line, struct err *e
         take_record(import, json, line);
     }
     if (import->count == BATCH_COUNT && flush_batch(import, err) != 0) return -1;
-    progress_add(&import->progress, import->progress.total > 0 ? import->file.taken - before : line >= from_line);
+    progress_add_part(&import->progress, line >= from_line, import->file.taken - before);
     if (progress_is_interrupted()) return flush_batch(import, err) == 0 ? err_set(err, "interrupted") : -1;
   }
 }
@@ -179,11 +179,10 @@ static int prepare_rules(const struct ctl *ctl, struct import *import, struct er
 static int run_import(const struct ctl *ctl, struct import *import, struct err *err) {
   struct audit audit;
   uint64_t rate = ctl_number(ctl, CTL_RATE, 0);
-  bool shows_bytes = import->file.size > 0 && rate == 0;
   if (prepare_rules(ctl, import, err) != 0) return -1;
   audit_begin(&audit, import->people.conf, import->is_trial ? "people import --dry-run" : "people import", "");
-  progress_start(&import->progress, import->is_trial ? "checking" : "importing", shows_bytes ? "bytes" : "people",
-                 shows_bytes ? import->file.size : 0, rate);
+  progress_start(&import->progress, import->is_trial ? "checking" : "importing", "people", 0, rate);
+  import->progress.parts_total = import->file.size;
   int result = import_lines(import, ctl_number(ctl, CTL_FROM_LINE, 0), err);
   progress_end(&import->progress);
   say_outcome(import);

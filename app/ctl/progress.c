@@ -63,24 +63,34 @@ static size_t measure_columns(void) {
   return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : COLUMNS_DEFAULT;
 }
 
+/* How much of the way is done, in whatever measures it; whole 0: nobody knows. */
+static void measure_way(const struct progress *progress, uint64_t *ret_part, uint64_t *ret_whole) {
+  bool by_parts = progress->parts_total > 0;
+  *ret_whole = by_parts ? progress->parts_total : progress->total;
+  *ret_part = by_parts ? progress->parts_done : progress->done;
+  if (*ret_part > *ret_whole) *ret_part = *ret_whole;
+}
+
 /* "51,200 of 1,000,000 people, 12,345/s, 1m 17s left" */
 static void add_numbers(struct buf *out, const struct progress *progress, uint64_t now_ms) {
-  uint64_t took_ms = now_ms - progress->started_ms;
-  uint64_t per_s = took_ms > 0 ? progress->done * 1000 / took_ms : 0;
+  uint64_t took_ms = now_ms - progress->started_ms, part, whole;
+  measure_way(progress, &part, &whole);
   add_count(out, progress->done);
   if (progress->total > 0) buf_add_text(out, " of ");
   if (progress->total > 0) add_count(out, progress->total);
   buf_addf(out, " %s, ", progress->unit);
-  add_count(out, per_s);
+  add_count(out, took_ms > 0 ? progress->done * 1000 / took_ms : 0);
   buf_add_text(out, "/s");
-  if (progress->total <= progress->done || per_s == 0) return;
+  if (part == 0 || part == whole) return;
   buf_add_text(out, ", ");
-  term_add_span(out, (progress->total - progress->done) / per_s + 1);
+  term_add_span(out, (uint64_t)((double)took_ms * (double)(whole - part) / (double)part / 1000) + 1);
   buf_add_text(out, " left");
 }
 
 static void add_bar(struct buf *out, const struct progress *progress, size_t cells) {
-  size_t full = (size_t)(progress->done >= progress->total ? cells : progress->done * cells / progress->total);
+  uint64_t part, whole;
+  measure_way(progress, &part, &whole);
+  size_t full = (size_t)((double)part / (double)whole * (double)cells);
   buf_add_text(out, " [");
   for (size_t i = 0; i < cells; i++) buf_add_char(out, i < full ? '#' : '.');
   buf_add_char(out, ']');
@@ -94,7 +104,8 @@ static void draw(struct progress *progress, uint64_t now_ms) {
   buf_add_text(&line, progress->what);
   size_t taken = line.len + numbers.len + 5,
          columns = measure_columns(); /* blank, two brackets, blank, and the last column free */
-  if (progress->is_terminal && progress->total > 0 && columns >= taken + BAR_CELLS_MIN)
+  bool is_measured = progress->total > 0 || progress->parts_total > 0;
+  if (progress->is_terminal && is_measured && columns >= taken + BAR_CELLS_MIN)
     add_bar(&line, progress, columns - taken < BAR_CELLS_MAX ? columns - taken : BAR_CELLS_MAX);
   buf_add_char(&line, ' ');
   buf_add_str(&line, buf_str(&numbers));
@@ -127,9 +138,14 @@ void progress_start(struct progress *progress, const char *what, const char *uni
 }
 
 void progress_add(struct progress *progress, uint64_t count) {
+  progress_add_part(progress, count, 0);
+}
+
+void progress_add_part(struct progress *progress, uint64_t count, uint64_t parts) {
   uint64_t now_ms = clock_mono_ms();
   uint64_t each_ms = !progress->is_terminal ? LINE_EACH_MS : progress->is_drawn ? REDRAW_MS : QUIET_MS;
   progress->done += count;
+  progress->parts_done += parts;
   if (now_ms - progress->drawn_ms >= each_ms) draw(progress, now_ms);
   keep_rate(progress);
 }

@@ -189,6 +189,7 @@ static const char *read_json(const struct reading *reading, const struct person_
   if (cJSON_IsString(member)) return read_text(reading, column, member);
   if (!cJSON_IsArray(member) && !cJSON_IsObject(member)) return "is neither an array nor an object";
   struct str value = find_value(reading->line, column->name);
+  if (value.n == 0) return "has a name that is spelt with escapes";
   *(struct weigate_text *)place_of(reading, column) = (struct weigate_text){value.p, value.n};
   return NULL;
 }
