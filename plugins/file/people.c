@@ -112,16 +112,14 @@ static void bind_person(sqlite3_stmt *statement, const struct weigate_person *p,
     bind_text(statement, number_of(PERSON_CITY), p->city);
     bind_text(statement, number_of(PERSON_COUNTRY), p->country);
   }
+  if (p->has & WEIGATE_PERSON_UNIONID) bind_stamp(statement, number_of(PERSON_UNIONID_AT_US), &p->unionid_stamp);
 }
 
 static int insert_person(struct weigate_handle *handle, const struct weigate_person *person) {
   sqlite3_stmt *insert = handle_statement(handle, STATEMENT_PERSON_INSERT);
   if (!insert) return SQLITE_ERROR;
   bind_person(insert, person, handle->now_us);
-  if (person->has & WEIGATE_PERSON_UNIONID) {
-    bind_stamp(insert, number_of(PERSON_UNIONID_AT_US), &person->unionid_stamp);
-    bind_text(insert, number_of(PERSON_UNIONID), person->unionid);
-  }
+  if (person->has & WEIGATE_PERSON_UNIONID) bind_text(insert, number_of(PERSON_UNIONID), person->unionid);
   return handle_run(insert);
 }
 
@@ -138,10 +136,7 @@ static int set_unionid(struct weigate_handle *handle, const struct weigate_perso
   sqlite3_clear_bindings(set);
   bind_text(set, 1, person->appid);
   bind_text(set, 2, person->openid);
-  if (person->has & WEIGATE_PERSON_UNIONID) {
-    bind_stamp(set, 3, &person->unionid_stamp);
-    bind_text(set, 5, person->unionid);
-  }
+  if (person->has & WEIGATE_PERSON_UNIONID) bind_text(set, 3, person->unionid);
   return handle_run(set);
 }
 
@@ -242,9 +237,15 @@ int people_tombstone(struct weigate_handle *handle, const uint8_t hash[32], bool
 
 /* --- merging --- */
 
-static int write_merged(struct weigate_handle *handle, const struct weigate_person *person, const struct merge_change *change) {
+static bool is_same_text(struct weigate_text a, struct weigate_text b) {
+  return a.size == b.size && (a.size == 0 || memcmp(a.bytes, b.bytes, a.size) == 0);
+}
+
+static int write_merged(struct weigate_handle *handle, const struct weigate_person *person, struct weigate_text unionid_before,
+                        const struct merge_change *change) {
   int code = change->is_changed ? update_person(handle, person) : SQLITE_OK;
-  if (code == SQLITE_OK && change->is_unionid_changed) code = set_unionid(handle, person);
+  if (code == SQLITE_OK && change->is_unionid_changed && !is_same_text(person->unionid, unionid_before))
+    code = set_unionid(handle, person);
   if (code == SQLITE_OK && change->is_token_changed) code = put_token(handle, person);
   return code;
 }
@@ -263,8 +264,9 @@ static int merge_with_row(struct weigate_handle *handle, sqlite3_stmt *row, cons
   people_from_row(row, &person);
   int code = write->has & WEIGATE_PERSON_TOKEN ? read_token(handle, &person) : SQLITE_OK;
   if (code != SQLITE_OK) return code;
+  struct weigate_text unionid_before = person.unionid;
   struct merge_change change = merge_person(&person, write);
-  code = write_merged(handle, &person, &change);
+  code = write_merged(handle, &person, unionid_before, &change);
   *ret_outcome = change.outcome;
   return code;
 }

@@ -23,15 +23,14 @@ static const char *const texts[STATEMENT_COUNT] = {
         "INSERT INTO person (" PERSON_COLUMNS ", changed_us) VALUES"
         " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,"
         " ?23, ?24, ?25, ?26)",
-    /* The unionid has an index; it is written on its own, where it changed. */
+    /* The unionid itself has an index; it is written on its own, in the rare case that it changed. */
     [STATEMENT_PERSON_UPDATE] =
         "UPDATE person SET first_seen_us = ?3, last_seen_us = ?4,"
         " profile_at_us = ?5, profile_write = ?6, nickname = ?7, headimgurl = ?8, privilege = ?9, language = ?10,"
         " raw = ?11, scope_at_us = ?12, scope_write = ?13, scope = ?14, sex_at_us = ?15, sex_write = ?16,"
         " sex = ?17, region_at_us = ?18, region_write = ?19, province = ?20, city = ?21, country = ?22,"
-        " changed_us = ?26 WHERE appid = ?1 AND openid = ?2",
-    [STATEMENT_PERSON_SET_UNIONID] = "UPDATE person SET unionid_at_us = ?3, unionid_write = ?4, unionid = ?5"
-                                     " WHERE appid = ?1 AND openid = ?2",
+        " unionid_at_us = ?23, unionid_write = ?24, changed_us = ?26 WHERE appid = ?1 AND openid = ?2",
+    [STATEMENT_PERSON_SET_UNIONID] = "UPDATE person SET unionid = ?3 WHERE appid = ?1 AND openid = ?2",
     [STATEMENT_PERSON_DELETE] = "DELETE FROM person WHERE appid = ?1 AND openid = ?2",
     /* Keys between two bounds; an upper bound that is a BLOB lies behind every text. */
     [STATEMENT_PERSON_SCAN] =

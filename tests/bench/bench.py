@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """make bench: measures weigate against its yardsticks, alternating in one run, and prints one table.
 
-    WEIGATE_BUILD=BUILD tests/bench/bench.py [--quick] [--json FILE] [auth] [signins] [memory]
+    WEIGATE_BUILD=BUILD tests/bench/bench.py [--quick] [--json FILE] [--people N …] [auth] [signins] [memory] [writes]
 
 Ends with status 0 when everything was measured, whether an aim was met or not; README.md says what the figures mean.
 """
@@ -22,6 +22,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / 'flow')]
 import part_auth  # noqa: E402
 import part_memory  # noqa: E402
 import part_signins  # noqa: E402
+import part_writes  # noqa: E402
 from figures import Report  # noqa: E402
 from programs import Codes, start_front  # noqa: E402
 from rig import APPID, APPSECRET, Programs, Rig, children, give, make_certificate  # noqa: E402
@@ -29,7 +30,7 @@ from sandbox_run import SandboxRun  # noqa: E402
 from visitor import Visitor  # noqa: E402
 from wait import BUILD, eventually  # noqa: E402
 
-PARTS = {'auth': part_auth, 'signins': part_signins, 'memory': part_memory}
+PARTS = {'auth': part_auth, 'signins': part_signins, 'memory': part_memory, 'writes': part_writes}
 
 
 class Site:
@@ -48,8 +49,8 @@ class Site:
 
 
 class Bench:
-    def __init__(self, directory, quick):
-        self.directory, self.quick = directory, quick
+    def __init__(self, directory, quick, sizes):
+        self.directory, self.quick, self.sizes = directory, quick, sizes
         self.seconds, self.warm_up = (1, 0.5) if quick else (3, 1)
         self.rounds, self.signin_rounds = (2, 1) if quick else (5, 3)
         self.programs = Programs(directory / 'bin')
@@ -101,6 +102,7 @@ def parse_arguments():
     parser = argparse.ArgumentParser(description='Measures weigate against its yardsticks.')
     parser.add_argument('parts', nargs='*', choices=[[], *PARTS], help='default: all')
     parser.add_argument('--quick', action='store_true', help='short runs, fewer cells: shows that everything works, not how fast')
+    parser.add_argument('--people', type=int, nargs='+', help='writes: at so many stored people, beside 0; default 100000')
     parser.add_argument('--json', type=pathlib.Path, default=BUILD / 'bench.json')
     return parser.parse_args()
 
@@ -111,7 +113,7 @@ def main():
     directory.chmod(0o755)
     report = Report()
     try:
-        bench = Bench(directory, arguments.quick)
+        bench = Bench(directory, arguments.quick, arguments.people)
         for name in arguments.parts or PARTS:
             bench.say(name)
             PARTS[name].run(bench, report)

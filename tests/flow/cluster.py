@@ -27,6 +27,8 @@ PGBOUNCER = shutil.which('pgbouncer') or shutil.which('/usr/sbin/pgbouncer')
 class Cluster:
     """A server that refuses to run as root runs as postgres, or nobody."""
 
+    OPTIONS = '-F -c autovacuum=off -c shared_buffers=32MB'  # tests need no disk's word
+
     def __init__(self, directory):
         self.dir, self.data = directory, directory / 'data'
         directory.mkdir()
@@ -45,7 +47,7 @@ class Cluster:
         subprocess.run([PROGRAMS / program, *arguments], check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd=self.dir, **self.identity)
 
     def start(self):
-        options = f"-k {self.dir} -h '' -F -c autovacuum=off -c shared_buffers=32MB"
+        options = f"-k {self.dir} -h '' {self.OPTIONS}"
         self.run('pg_ctl', '-D', self.data, '-w', '-l', self.dir / 'server.log', '-o', options, 'start')
 
     def stop(self, mode='immediate'):
@@ -125,7 +127,7 @@ class TlsCluster(Cluster):
             if IS_ROOT:
                 for name in ('server.key', 'server.crt'):
                     os.chown(self.data / name, self.identity['user'], self.identity['group'])
-        options = f"-k {self.dir} -h 127.0.0.1 -p {self.port} -F -c ssl=on -c autovacuum=off -c shared_buffers=32MB"
+        options = f"-k {self.dir} -h 127.0.0.1 -p {self.port} {self.OPTIONS} -c ssl=on"
         self.run('pg_ctl', '-D', self.data, '-w', '-l', self.dir / 'server.log', '-o', options, 'start')
 
     def psql_options(self):
