@@ -112,6 +112,20 @@ static void a_stride_that_cannot_be_walked_is_invalid(void) {
   assert_int_equal(kit->plugin.desc->record_signins(kit->handle, kit_call(kit), &batch, results), WEIGATE_INVALID);
 }
 
+static void what_was_acknowledged_is_there_every_single_one(void) {
+  prepare();
+  for (unsigned turn = 0; turn < 3; turn++) {
+    for (unsigned i = 0; i < WEIGATE_BATCH_MAX; i++) openids[i][0] = (char)('a' + turn), people[i].openid = kit_text(openids[i]);
+    assert_int_equal(record(WEIGATE_BATCH_MAX), WEIGATE_OK);
+    for (unsigned i = 0; i < WEIGATE_BATCH_MAX; i++) {
+      struct store_person found = kit_load(kit, openids[i]);
+      if (!found.is_found)
+        fail_msg("number %u of %u was acknowledged and is not there", turn * WEIGATE_BATCH_MAX + i + 1, 3 * WEIGATE_BATCH_MAX);
+      store_person_done(&found);
+    }
+  }
+}
+
 /* --- events --- */
 
 static enum weigate_item record_event(const struct weigate_event *event) {
@@ -216,6 +230,8 @@ static const struct kit_check checks[] = {
     {CHECK(the_newest_of_one_batch_wins_wherever_it_stands), .numbers = "48"},
     {CHECK(one_bad_item_is_refused_alone), .numbers = "49"},
     {CHECK(a_replayed_batch_changes_and_counts_nothing), .numbers = "52, 93"},
+    {CHECK(what_was_acknowledged_is_there_every_single_one), .numbers = "27",
+     .hint = "WEIGATE_OK says done, for every item of the batch"},
     {CHECK(a_call_without_time_writes_nothing), .numbers = "53"},
     {CHECK(a_stride_that_cannot_be_walked_is_invalid), .numbers = "12"},
     {CHECK(an_event_counts_once), .numbers = "93"},

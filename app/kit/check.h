@@ -38,8 +38,8 @@ struct kit_chapter {
 };
 extern const struct kit_chapter *const kit_chapters[];
 extern const size_t kit_chapters_count;
-extern const struct kit_chapter kit_people, kit_merging, kit_batch, kit_tickets, kit_scan, kit_life, kit_manners, kit_crowd,
-    kit_crash, kit_soak;
+extern const struct kit_chapter kit_loading, kit_people, kit_merging, kit_batch, kit_tickets, kit_scan, kit_life, kit_manners,
+    kit_crowd, kit_crash, kit_soak;
 
 /* The store of the check that runs; open unless the check opens it itself. */
 extern struct kit *kit;
@@ -47,6 +47,8 @@ extern struct kit *kit;
 extern unsigned kit_soak_s;
 /* A second store, fresh as the first. */
 struct kit *kit_second(void);
+/* A file of the check's own, which is not in the store's directory; static text, valid until the next call but one. */
+const char *kit_beside(const char *file);
 /* A number from 0 to below bound, from the seed that was printed and the check's name. */
 uint32_t kit_random_below(uint32_t bound);
 /* A time that a plugin has, in a build that is as slow as this one (sanitizers). */

@@ -4,6 +4,7 @@
 #include "kit/check.h"
 
 const struct kit_chapter *const kit_chapters[] = {
-    &kit_life, &kit_people, &kit_merging, &kit_batch, &kit_tickets, &kit_scan, &kit_crowd,
+    &kit_loading, &kit_people,  &kit_merging, &kit_batch, &kit_tickets, &kit_scan,
+    &kit_life,    &kit_manners, &kit_crowd,   &kit_crash, &kit_soak,
 };
 const size_t kit_chapters_count = sizeof kit_chapters / sizeof kit_chapters[0];

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "store/host.h"
 
 /* --- rules one by one --- */
@@ -303,12 +304,13 @@ static void assert_like_model(const char *openid, const struct model *model) {
 }
 
 #define MODEL_PEOPLE 20
-#define MODEL_STEPS  3000
+#define MODEL_STEPS  600
+#define MODEL_MANY   10000
 
-static void random_histories_follow_the_model(void) {
+static void follow_model(unsigned steps) {
   static struct model models[MODEL_PEOPLE];
   memset(models, 0, sizeof(models));
-  for (unsigned step = 1; step <= MODEL_STEPS; step++) {
+  for (unsigned step = 1; step <= steps; step++) {
     char openid[16];
     unsigned values[6];
     size_t who = kit_random_below(MODEL_PEOPLE);
@@ -318,6 +320,28 @@ static void random_histories_follow_the_model(void) {
     model_write(&models[who], &person, values);
     assert_like_model(openid, &models[who]);
   }
+}
+
+static void random_histories_follow_the_model(void) {
+  follow_model(MODEL_STEPS);
+}
+
+static void ten_thousand_steps_follow_the_model(void) {
+  follow_model(MODEL_MANY);
+}
+
+/* A token that can no longer be refreshed is of no use, and a secret. */
+static void a_token_past_its_time_is_dropped_by_maintenance(void) {
+  clock_hold(clock_wall_s(), clock_mono_ms());
+  struct weigate_person person = kit_person("o1", kit_now_us(), 1);
+  person.token_refresh_expires_us = kit_now_us() + 1000000;
+  kit_record(kit, &person, NULL, NULL);
+  clock_advance_ms(2000);
+  assert_int_equal(kit->plugin.desc->maintain(kit->handle, kit_call(kit), WEIGATE_MAINTAIN_EXPIRE), WEIGATE_OK);
+  struct store_person found = kit_load(kit, "o1");
+  assert_true(found.is_found);
+  assert_true(!(found.person.has & WEIGATE_PERSON_TOKEN) || found.person.token_sealed.size == 0);
+  store_person_done(&found);
 }
 
 static const struct kit_check checks[] = {
@@ -334,6 +358,8 @@ static const struct kit_check checks[] = {
     {CHECK(all_120_orders_with_repeats_end_in_one_state), .numbers = "31"},
     {CHECK(all_orders_with_an_erasure_end_in_one_state)},
     {CHECK(random_histories_follow_the_model), .numbers = "32"},
+    {CHECK(ten_thousand_steps_follow_the_model), .numbers = "32", .level = KIT_FULL},
+    {CHECK(a_token_past_its_time_is_dropped_by_maintenance), .numbers = "92"},
 };
 
 const struct kit_chapter kit_merging = {"merge", checks, sizeof checks / sizeof checks[0]};

@@ -63,6 +63,14 @@ static void second_of(char directory[256], char ret_name[KIT_NAME_BYTES]) {
   snprintf(ret_name, KIT_NAME_BYTES, "%.60s_b", name);
 }
 
+const char *kit_beside(const char *file) {
+  static char paths[2][512];
+  static size_t turn;
+  char *path = paths[turn++ % 2];
+  snprintf(path, sizeof paths[0], "%s/%s", place, file);
+  return path;
+}
+
 struct kit *kit_second(void) {
   char directory[256], second[KIT_NAME_BYTES];
   second_of(directory, second);
@@ -109,7 +117,7 @@ _Noreturn static void be_check(const struct kit_run *run, const struct kit_check
   promise_report_fd = report_fd;
   seed_by_name(run->seed, check->name);
   kit_soak_s = run->soak_s;
-  kit = kit_new(&run->plan, place, name);
+  kit = kit_new(&run->plan, kit_beside("store"), name);
   if (!check->is_closed) kit_open(kit);
   check->run();
   clock_release();
@@ -223,7 +231,8 @@ static int run_check(const struct kit_run *run, const struct kit_check *check, u
                      struct err *err) {
   snprintf(place, sizeof place, "%.220s/weigate-kit-%d-%u", run->scratch, (int)getpid(), number);
   snprintf(name, sizeof name, "weigate_kit_%d_%u", (int)getpid(), number);
-  if (mkdir(place, 0700) != 0) return err_set(err, "cannot make the scratch directory %s: %m", place);
+  if (mkdir(place, 0700) != 0 || mkdir(kit_beside("store"), 0700) != 0)
+    return err_set(err, "cannot make the scratch directory %s: %m", place);
   uint64_t began_ms = clock_mono_ms();
   int status = 0;
   if (kit_fresh(&run->plan, "make", name) != 0)

@@ -296,6 +296,61 @@ static void a_cursor_of_people_is_none_of_events(void) {
   assert_int_equal(kit->plugin.desc->scan_events(kit->handle, kit_call(kit), &scan, see_event, NULL), WEIGATE_INVALID);
 }
 
+/* --- into another store --- */
+
+/* The store that copies go to, and what its results were. */
+static struct kit *target;
+static unsigned outcomes[WEIGATE_ITEM_TAKEN + 1];
+
+static void count_outcome(enum weigate_item outcome) {
+  assert_in_range(outcome, WEIGATE_ITEM_NEW, WEIGATE_ITEM_TAKEN);
+  outcomes[outcome]++;
+}
+
+static int copy_person(void *context, size_t index, const struct weigate_person *person) {
+  (void)context, (void)index;
+  count_outcome(kit_merge(target, person));
+  return 0;
+}
+
+static int copy_event(void *context, const struct weigate_event *event) {
+  (void)context;
+  count_outcome(kit_record(target, NULL, event, NULL));
+  return 0;
+}
+
+static void copy_all(void) {
+  struct weigate_scan people = {.struct_size = sizeof(people), .limit = 7, .want = WEIGATE_WANT_TOKEN | WEIGATE_WANT_ERASED};
+  struct weigate_scan events = {.struct_size = sizeof(events), .limit = 7};
+  memset(outcomes, 0, sizeof(outcomes));
+  do {
+    assert_int_equal(kit->plugin.desc->scan_people(kit->handle, kit_call(kit), &people, copy_person, NULL), WEIGATE_OK);
+  } while (people.cursor_size);
+  do {
+    assert_int_equal(kit->plugin.desc->scan_events(kit->handle, kit_call(kit), &events, copy_event, NULL), WEIGATE_OK);
+  } while (events.cursor_size);
+}
+
+static void a_copy_equals_its_original_and_again_changes_nothing(void) {
+  char original[8192];
+  target = kit_second();
+  fill(30);
+  fill_events(40);
+  kit_erase(kit, "o7919", kit_stamp(kit->base_us + 10, 1));
+  copy_all();
+  assert_int_equal(outcomes[WEIGATE_ITEM_REJECTED] + outcomes[WEIGATE_ITEM_UNKNOWN], 0);
+  for (unsigned i = 0; i < 30; i++) {
+    char openid[16];
+    snprintf(openid, sizeof(openid), "o%04u", i * 7919 % 10000);
+    snprintf(original, sizeof(original), "%s", kit_state_of(kit, openid));
+    assert_string_equal(kit_state_of(target, openid), original);
+  }
+  copy_all();
+  assert_int_equal(outcomes[WEIGATE_ITEM_DUPLICATE], 70); /* 29 people, a tombstone, 40 events */
+  kit_close(target);
+  free(target);
+}
+
 static const struct kit_check checks[] = {
     {CHECK(every_person_is_given_once_and_in_order), .numbers = "66"},
     {CHECK(a_page_holds_what_is_wanted)},
@@ -310,6 +365,7 @@ static const struct kit_check checks[] = {
     {CHECK(tombstones_are_given_where_they_are_wanted)},
     {CHECK(every_event_is_given_once_and_in_order)},
     {CHECK(events_of_one_person_are_given_alone)},
+    {CHECK(a_copy_equals_its_original_and_again_changes_nothing), .numbers = "65, 101, 102"},
     {CHECK(a_cursor_of_people_is_none_of_events)},
 };
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * journal: seven functions that make a file of changes into a map (../common/map.h). One storage thread at a time per journal.
  *
- * The file is a row of transactions: size, check, changes. Whoever begins takes the file's lock and reads what others wrote
- * since. Who is killed in the middle leaves half a transaction at the end, which the next writer cuts off: that is all there is
- * to surviving a crash. */
+ * The file is its magic and a row of transactions: size, checks, changes. Whoever begins takes the file's lock and reads what
+ * others wrote since. Who is killed in the middle leaves half a transaction at the end, which the next writer cuts off: that is
+ * all there is to surviving a crash. What is wrong anywhere else is damage, and said so: a damaged file is never an empty one. */
 #include "journal.h"
 
 #include <errno.h>
@@ -19,7 +19,11 @@
 
 #include "../common/records.h"
 
-/* Before each transaction: eight bytes of size, eight of check. Before each change: 'p'ut or 'r'emove, two sizes. */
+/* The file begins with these bytes. */
+#define MAGIC       "WGJRNL1\n"
+#define MAGIC_BYTES 8
+/* Before each transaction: its size, a check of the size, a check of the changes. Before each change: 'p'ut or 'r'emove, two
+ * sizes. */
 #define HEAD_BYTES   16
 #define CHANGE_BYTES 9
 
@@ -35,6 +39,10 @@ static int fail(struct journal *journal, const char *doing) {
   if (error == EROFS) class = WEIGATE_READ_ONLY;
   if (error == EIO) class = WEIGATE_UNAVAILABLE;
   return records_fail(&journal->handle, class, NULL, "could not %s %s: %s", doing, journal->path, strerror(error));
+}
+
+static int fail_damaged(struct journal *journal) {
+  return records_fail(&journal->handle, WEIGATE_CORRUPT, NULL, "%s is damaged; restore it from a copy", journal->path);
 }
 
 /* --- the map in memory --- */
@@ -112,14 +120,24 @@ static int apply(struct journal *journal, const uint8_t *at, size_t left) {
     left -= CHANGE_BYTES + key.size + value.size;
     at = value.bytes + value.size;
   }
-  return left ? records_fail(&journal->handle, WEIGATE_CORRUPT, NULL, "%s is damaged", journal->path) : WEIGATE_OK;
+  return left ? fail_damaged(journal) : WEIGATE_OK;
 }
 
 static void write_head(const struct journal *journal, uint8_t *head, const uint8_t *changes, size_t size) {
   uint8_t hash[32];
+  write_number(head, size, 4);
+  journal->handle.host->digest(head, 4, hash);
+  memcpy(head + 4, hash, 4);
   journal->handle.host->digest(changes, size, hash);
-  write_number(head, size, 8);
   memcpy(head + 8, hash, 8);
+}
+
+/* A size that is not its check's own is damage; nothing but zeros is what a power cut leaves of a write. */
+static bool is_head(const struct journal *journal, const uint8_t *head) {
+  static const uint8_t nothing[HEAD_BYTES];
+  uint8_t hash[32];
+  journal->handle.host->digest(head, 4, hash);
+  return memcmp(head + 4, hash, 4) == 0 || memcmp(head, nothing, HEAD_BYTES) == 0;
 }
 
 /* Reads one more transaction; *ret_is_whole is false where there is none, or only its beginning. */
@@ -129,7 +147,8 @@ static int read_transaction(struct journal *journal, uint64_t file_bytes, bool *
   *ret_is_whole = false;
   if (left < HEAD_BYTES) return WEIGATE_OK;
   if (pread(journal->fd, head, HEAD_BYTES, (off_t)journal->read_bytes) != HEAD_BYTES) return fail(journal, "read");
-  uint64_t size = read_number(head, 8);
+  if (!is_head(journal, head)) return fail_damaged(journal);
+  uint64_t size = read_number(head, 4);
   if (size > left - HEAD_BYTES) return WEIGATE_OK;
   uint8_t *changes = malloc(size + 1);
   if (!changes) return fail(journal, "remember");
@@ -138,13 +157,23 @@ static int read_transaction(struct journal *journal, uint64_t file_bytes, bool *
     class = fail(journal, "read");
   write_head(journal, right, changes, size);
   bool is_same = memcmp(head, right, HEAD_BYTES) == 0, is_last = size == left - HEAD_BYTES;
-  if (class == WEIGATE_OK && !is_same && !is_last)
-    class = records_fail(&journal->handle, WEIGATE_CORRUPT, NULL, "%s is damaged", journal->path);
+  if (class == WEIGATE_OK && !is_same && !is_last) class = fail_damaged(journal);
   if (class == WEIGATE_OK && is_same) class = apply(journal, changes, size);
   free(changes);
   *ret_is_whole = class == WEIGATE_OK && is_same;
   if (*ret_is_whole) journal->read_bytes += HEAD_BYTES + size;
   return class;
+}
+
+/* A file that was only begun has a part of the magic, or nothing. */
+static int read_magic(struct journal *journal, uint64_t file_bytes) {
+  char magic[MAGIC_BYTES];
+  size_t size = file_bytes < MAGIC_BYTES ? (size_t)file_bytes : MAGIC_BYTES;
+  if (pread(journal->fd, magic, size, 0) != (ssize_t)size) return fail(journal, "read");
+  if (memcmp(magic, MAGIC, size) != 0)
+    return records_fail(&journal->handle, WEIGATE_CORRUPT, NULL, "%s is damaged, or no file of this plugin", journal->path);
+  if (size == MAGIC_BYTES) journal->read_bytes = MAGIC_BYTES;
+  return WEIGATE_OK;
 }
 
 /* Reads what others wrote; a writer cuts off what one of them left half written. */
@@ -155,6 +184,8 @@ static int catch_up(struct journal *journal) {
   if (fstat(journal->fd, &file) != 0) return fail(journal, "look at");
   if ((uint64_t)file.st_size < journal->read_bytes)
     return records_fail(&journal->handle, WEIGATE_CORRUPT, NULL, "%s was cut short", journal->path);
+  if (journal->read_bytes == 0) class = read_magic(journal, (uint64_t)file.st_size);
+  if (journal->read_bytes == 0) is_whole = false;
   while (class == WEIGATE_OK && is_whole) class = read_transaction(journal, (uint64_t)file.st_size, &is_whole);
   if (class != WEIGATE_OK || !journal->is_write || (uint64_t)file.st_size == journal->read_bytes) return class;
   return ftruncate(journal->fd, (off_t)journal->read_bytes) == 0 ? WEIGATE_OK : fail(journal, "cut");
@@ -257,22 +288,27 @@ static int remove_key(struct weigate_handle *handle, struct map_bytes key) {
   return class;
 }
 
-/* Writes the noted changes behind what stands in the file. */
-static int append(struct journal *journal, int fd, uint64_t at) {
+/* Writes the noted changes behind what stands in the file; at its beginning, the magic first. Moves *at behind them. */
+static int append(struct journal *journal, int fd, uint64_t *at) {
   size_t size = HEAD_BYTES + journal->changes_bytes;
   write_head(journal, journal->changes, journal->changes + HEAD_BYTES, journal->changes_bytes);
+  if (*at == 0) {
+    if (pwrite(fd, MAGIC, MAGIC_BYTES, 0) != MAGIC_BYTES) return fail(journal, "write");
+    *at = MAGIC_BYTES;
+  }
   for (size_t done = 0; done < size;) {
-    ssize_t n = pwrite(fd, journal->changes + done, size - done, (off_t)(at + done));
+    ssize_t n = pwrite(fd, journal->changes + done, size - done, (off_t)(*at + done));
     if (n < 0 && errno != EINTR) return fail(journal, "write");
     if (n > 0) done += (size_t)n;
   }
-  return fsync(fd) == 0 ? WEIGATE_OK : fail(journal, "sync");
+  if (fsync(fd) != 0) return fail(journal, "sync");
+  *at += size;
+  return WEIGATE_OK;
 }
 
 static int commit(struct weigate_handle *handle) {
   struct journal *journal = journal_of(handle);
-  int class = journal->changes_bytes ? append(journal, journal->fd, journal->read_bytes) : WEIGATE_OK;
-  if (class == WEIGATE_OK && journal->changes_bytes) journal->read_bytes += HEAD_BYTES + journal->changes_bytes;
+  int class = journal->changes_bytes ? append(journal, journal->fd, &journal->read_bytes) : WEIGATE_OK;
   if (class == WEIGATE_OK)
     journal->changes_bytes = 0;
   else if (ftruncate(journal->fd, (off_t)journal->read_bytes) != 0)
@@ -297,6 +333,7 @@ static int compact(struct weigate_handle *handle) {
   char path[4096 + 8];
   snprintf(path, sizeof(path), "%s-new", journal->path);
   int class = begin(handle, true);
+  uint64_t at = 0;
   if (class != WEIGATE_OK) return class;
   for (size_t i = 0; i < journal->count && class == WEIGATE_OK; i++) {
     const struct entry *entry = &journal->entries[i];
@@ -305,7 +342,7 @@ static int compact(struct weigate_handle *handle) {
   }
   int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (class == WEIGATE_OK && fd < 0) class = fail(journal, "rewrite");
-  if (class == WEIGATE_OK && journal->changes_bytes) class = append(journal, fd, 0);
+  if (class == WEIGATE_OK && journal->changes_bytes) class = append(journal, fd, &at);
   if (class == WEIGATE_OK && rename(path, journal->path) != 0) class = fail(journal, "replace");
   if (class != WEIGATE_OK) unlink(path);
   if (class == WEIGATE_OK) class = sync_directory(journal);
