@@ -39,6 +39,7 @@ struct kit {
   struct plugin plugin;
   struct weigate_handle *handle;
   struct weigate_call call; /* of the last call */
+  bool is_set_up;           /* by this process, or the one that forked it */
   int64_t base_us;          /* a thousand seconds ago: when a check's records begin */
 };
 
@@ -47,7 +48,8 @@ struct kit {
 struct kit *kit_new(const struct kit_plan *plan, const char *directory, const char *name);
 /* Lets the plan's program make or drop the named store; 0 where there is none. Before threads start. */
 int kit_fresh(const struct kit_plan *plan, const char *word, const char *name);
-/* Opens with setup; and closes, so that it may be opened anew, as after a restart. Ends the check where that fails. */
+/* Opens, the first time with setup; and closes, so that it may be opened anew, as after a restart. Ends the check where that
+ * fails. */
 void kit_open(struct kit *kit);
 void kit_close(struct kit *kit);
 /* Another handle of the open store. Any thread. */

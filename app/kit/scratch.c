@@ -76,6 +76,8 @@ void kit_open(struct kit *kit) {
   struct err err = {{0}};
   if (plugin_load(&kit->settings, &kit->plugin, &err) != 0) fail_msg("%s", err.text);
   kit->handle = kit_connect(kit);
+  if (kit->is_set_up) return;
+  kit->is_set_up = true;
   int class = plugin_setup(&kit->plugin, kit->handle, kit_call(kit));
   if (class != WEIGATE_OK) fail_msg("setup: %s: %s", plugin_class_name(class), kit->call.message);
 }

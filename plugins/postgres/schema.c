@@ -63,10 +63,13 @@ static int run(struct weigate_handle *handle, struct weigate_call *call, const c
   return WEIGATE_FAILED;
 }
 
+/* Who sets up waits for others that do, 3 s at most; until its transaction ends. */
+#define TAKE_TURNS "SET LOCAL lock_timeout = '3s'; SELECT pg_advisory_xact_lock(1464292180, 1)"
+
 /* One file, unless somebody else was faster. */
 static int apply(struct weigate_handle *handle, struct weigate_call *call, size_t number) {
   int64_t version = 0;
-  int class = run(handle, call, "SET LOCAL lock_timeout = '3s'; SELECT pg_advisory_xact_lock(1464292180, 1)", NULL);
+  int class = run(handle, call, TAKE_TURNS, NULL);
   if (class == WEIGATE_OK) class = read_version(handle, call, &version);
   if (class == WEIGATE_OK && version == (int64_t)number - 1) class = run(handle, call, schema_migrations[number - 1].sql, NULL);
   if (class == WEIGATE_OK && version > (int64_t)schema_count) class = refuse_newer(call, version);
@@ -76,7 +79,8 @@ static int apply(struct weigate_handle *handle, struct weigate_call *call, size_
 /* Roles may have been made since the files were applied. Only who owns the functions can give rights; others leave them as they
  * are. */
 static int grant_roles(struct weigate_handle *handle, struct weigate_call *call) {
-  struct question question = {.sql = "SELECT string_agg(role_name, ', ') FILTER (WHERE NOT is_there) FROM weigate.grant_roles()",
+  struct question question = {.sql = TAKE_TURNS
+                              "; SELECT string_agg(role_name, ', ') FILTER (WHERE NOT is_there) FROM weigate.grant_roles()",
                               .doing = "give the roles their rights"};
   PGresult *result = NULL;
   int64_t may = 0;
