@@ -204,6 +204,22 @@ static int refuse_idle(const struct conf *conf, struct err *err) {
   return err_set(err, "%s:%d: session.idle is longer than session.lifetime; make it shorter", conf->path, line);
 }
 
+/* What one store did not take waits in the spool for it: there is no mirror without a spool. */
+static int set_spool_and_mirror(struct conf *conf, struct err *err) {
+  struct store_settings *store = &conf->store;
+  int line = 0;
+  const char *why = NULL;
+  store->spool.keys = conf->session.keys;
+  if (str_eq(str_of(store->spool.dir), STR("off"))) store->spool.dir = NULL;
+  if (!store->mirror.plugin) return 0;
+  if (!store->spool.dir) why = "it needs a spool (storage.spool_dir) for what one of the two does not take";
+  if (str_eq(str_of(store->mirror.plugin), str_of(store->plugin.plugin))) why = "it is storage.plugin itself; name another one";
+  conf_value(conf, "storage", "", "mirror", &line);
+  if (why) return err_set(err, "%s:%d: storage.mirror = %s: %s", conf->path, line, store->mirror.plugin, why);
+  store->mirror = conf_plugin(conf, store->mirror.plugin, "storage.mirror");
+  return 0;
+}
+
 static int set_all(struct conf *conf, struct err *err) {
   static const char *const single[] = {"server", "session", "storage", "log"};
   if (check_names(conf, err) != 0) return -1;
@@ -219,7 +235,7 @@ static int set_all(struct conf *conf, struct err *err) {
                                       .allowed_uids_count = conf->server.allowed_peers_count};
   if (set_accounts(conf, err) != 0 || list_plugin_options(conf, err) != 0) return -1;
   conf->store.plugin = conf_plugin(conf, conf->store.plugin.plugin, "storage.plugin");
-  return 0;
+  return set_spool_and_mirror(conf, err);
 }
 
 int conf_parse(struct str text, const char *path, unsigned flags, struct conf **ret_conf, struct err *err) {

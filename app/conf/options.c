@@ -135,6 +135,15 @@ const struct option options[] = {
 
     {STORAGE(plugin.plugin), .name = "plugin", .type = OPTION_PLUGIN, .fallback = "file", .is_reloadable = true,
      .help = "Storage plugin: a name in plugin_dir, or an absolute path."},
+    {STORAGE(mirror.plugin), .name = "mirror", .type = OPTION_PLUGIN, .fallback = "", .is_reloadable = true,
+     .help = "A second plugin that gets every write too: for moving from one store to another without a pause."},
+    {STORAGE(spool.dir), .name = "spool_dir", .type = OPTION_PATH_OR, .choices = "off", .fallback = "/var/lib/weigate/spool",
+     .is_reloadable = true,
+     .help = "Directory of this instance alone where sign-ins wait, sealed, while the store is down; made where its parent is "
+             "there; or off: then nobody can sign in meanwhile."},
+    {STORAGE(spool.max_bytes), .name = "spool_max", .type = OPTION_SIZE, .min = 1 << 20, .max = UINT64_C(1) << 40,
+     .fallback = "1G", .is_reloadable = true,
+     .help = "Most that the spool may hold, about 1 KiB a sign-in; beyond it visitors get 503 while the store is down."},
     {STORAGE(plugin.plugin_dir), .name = "plugin_dir", .type = OPTION_PATH, .fallback = WEIGATE_PLUGIN_DIR, .is_reloadable = true,
      .help = "Where plugins are."},
     {STORAGE(threads), .name = "threads", .type = OPTION_COUNT, .min = 1, .max = 64, .fallback = "4", .is_reloadable = true,

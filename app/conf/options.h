@@ -13,6 +13,7 @@ enum option_type {
   OPTION_COUNT,       /* size_t within min..max */
   OPTION_COUNT_AUTO,  /* the same, or "auto": one per CPU */
   OPTION_DURATION,    /* uint64_t milliseconds within min..max */
+  OPTION_SIZE,        /* uint64_t bytes within min..max */
   OPTION_BOOL,        /* bool: yes | no */
   OPTION_CHOICE,      /* an enum: the word's place in choices */
   OPTION_WORD_OF,     /* const char *: one of choices */

@@ -113,6 +113,19 @@ static int parse_duration(const struct setting *setting) {
   return err_set(setting->err, "\"%.*s\" is not %s (250ms, 5s, 10m, 2h, 7d)", STR_ARG(setting->text), buf_text(&range));
 }
 
+static int parse_size(const struct setting *setting) {
+  uint64_t bytes;
+  const struct option *option = setting->option;
+  if (text_parse_size_bytes(setting->text, &bytes) == 0 && bytes >= option->min && bytes <= option->max) {
+    *(uint64_t *)member(setting) = bytes;
+    return 0;
+  }
+  SCOPE_BUF struct buf range;
+  buf_init(&range, 128);
+  value_describe(&range, option);
+  return err_set(setting->err, "\"%.*s\" is not %s (64K, 256M, 1G)", STR_ARG(setting->text), buf_text(&range));
+}
+
 static int parse_bool(const struct setting *setting) {
   int place = find_choice("no|yes", setting->text);
   if (place < 0) return err_set(setting->err, "\"%.*s\" is neither yes nor no", STR_ARG(setting->text));
@@ -333,6 +346,7 @@ static const struct {
     [OPTION_COUNT] = {parse_count, NULL},
     [OPTION_COUNT_AUTO] = {parse_count_auto, NULL},
     [OPTION_DURATION] = {parse_duration, NULL},
+    [OPTION_SIZE] = {parse_size, NULL},
     [OPTION_BOOL] = {parse_bool, "yes or no"},
     [OPTION_CHOICE] = {parse_choice, NULL},
     [OPTION_WORD_OF] = {parse_word_of, NULL},
@@ -384,6 +398,12 @@ void value_describe(struct buf *out, const struct option *option) {
     text_format_duration(out, option->min);
     buf_add_text(out, " to ");
     text_format_duration(out, option->max);
+    break;
+  case OPTION_SIZE:
+    buf_add_text(out, "a size from ");
+    text_format_size(out, option->min);
+    buf_add_text(out, " to ");
+    text_format_size(out, option->max);
     break;
   case OPTION_CHOICE:
   case OPTION_WORD_OF:

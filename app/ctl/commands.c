@@ -41,6 +41,8 @@ const struct ctl_command ctl_commands[] = {
      "pull stale profiles from WeChat again, with the tokens that are stored", refresh_run},
     {"storage", "init", NULL, CTL_BIT(CTL_PLUGIN),
      "create or upgrade the tables of the storage plugin; what is there already stays", storage_init_run},
+    {"storage", "spool", NULL, CTL_BIT(CTL_JSON) | CTL_BIT(CTL_RETRY),
+     "show what waits for the store and what was set aside; --retry: put that back in line", storage_spool_run},
     {"storage", "copy", NULL, CTL_BIT(CTL_FROM) | CTL_BIT(CTL_TO) | CTL_BIT(CTL_RATE) | CTL_BIT(CTL_RESTART) | CTL_BIT(CTL_JSON),
      "copy everything of one store into another, while both may be in use; goes on where it was stopped", storage_copy_run},
     {"storage", "verify", NULL, CTL_BIT(CTL_FROM) | CTL_BIT(CTL_TO) | CTL_BIT(CTL_RATE) | CTL_BIT(CTL_JSON),

@@ -40,6 +40,7 @@ enum ctl_option {
   CTL_FRESH,
   CTL_SOAK,
   CTL_LIST_ALL,
+  CTL_RETRY,
   CTL_OPTION_COUNT
 };
 /* clang-format on */
@@ -117,6 +118,7 @@ int sessions_revoke_run(const struct ctl *ctl, struct err *err);
 int refresh_run(const struct ctl *ctl, struct err *err);
 int storage_init_run(const struct ctl *ctl, struct err *err);
 int storage_copy_run(const struct ctl *ctl, struct err *err);
+int storage_spool_run(const struct ctl *ctl, struct err *err);
 int storage_verify_run(const struct ctl *ctl, struct err *err);
 
 extern const struct ctl_command ctl_commands[];

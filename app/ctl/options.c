@@ -113,6 +113,7 @@ const struct ctl_option_row ctl_options[CTL_OPTION_COUNT] = {
     [CTL_PLAIN] = {"--plain", CTL_FLAG, NULL, "columns separated by one tab, without a heading"},
     [CTL_ACCOUNT] = {"--account", CTL_TEXT, "NAME", "only this account: the name of its section, \"default\", or its appid"},
     [CTL_LIMIT] = {"--limit", CTL_NUMBER, "N", "at most N; 0 for all", 0, COUNT_MAX},
+    [CTL_RETRY] = {"--retry", CTL_FLAG, NULL, "put what was set aside back in line"},
     [CTL_OPTION] = {"--option", CTL_LIST, "NAME=VALUE", "an option of the plugin; may be given again"},
     [CTL_LEVEL] = {"--level", CTL_CHOICE, "LEVEL", "core (default), full, crash or soak; each contains those before it", 0, 0,
                    "core|full|crash|soak"},

@@ -40,7 +40,7 @@ static int find_owner(const struct conf *conf, uid_t *ret_uid, gid_t *ret_gid) {
   return -1;
 }
 
-static int become_service_user(const struct conf *conf, struct err *err) {
+int people_become_service_user(const struct conf *conf, struct err *err) {
   uid_t uid;
   gid_t gid;
   if (geteuid() != 0 || (call_whose(conf, &uid, &gid) != 0 && find_owner(conf, &uid, &gid) != 0) || uid == 0) return 0;
@@ -57,7 +57,7 @@ static int connect_store(struct people *people, struct err *err) {
 /* Takes over people->conf. */
 static int open_store(struct people *opened, struct people *ret_people, struct err *err) {
   struct people people = *opened;
-  if (become_service_user(people.conf, err) == 0 && plugin_load(&people.conf->store.plugin, &people.plugin, err) == 0) {
+  if (people_become_service_user(people.conf, err) == 0 && plugin_load(&people.conf->store.plugin, &people.plugin, err) == 0) {
     if (connect_store(&people, err) == 0) {
       *ret_people = people;
       return 0;

@@ -26,6 +26,8 @@ int people_open_with_secrets(const struct ctl *ctl, struct people *ret_people, s
  */
 int people_open_plugin(const struct ctl *ctl, const char *plugin, const char *asked_by, struct people *ret_people,
                        struct err *err);
+/* As root: becomes the user that runs weigate (or owns its files). */
+int people_become_service_user(const struct conf *conf, struct err *err);
 void people_close(struct people *people);
 /* The appid that --account means (a section's name, or an appid, that of a website app too); "" for all. */
 int people_appid(const struct people *people, const char *account, struct str *ret_appid, struct err *err);

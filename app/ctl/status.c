@@ -83,6 +83,34 @@ static void add_store(struct buf *out, const cJSON *worker) {
   buf_add_char(out, '\n');
 }
 
+/* What waits, where anything does or cannot. */
+static void add_spool(struct buf *out, const cJSON *store) {
+  const cJSON *spool = cJSON_GetObjectItemCaseSensitive(store, "spool");
+  if (!spool || (number_of(spool, "records") <= 0 && !is_true(spool, "failing"))) return;
+  begin_row(out, "spool");
+  term_add_styled(out, TERM_BAD, is_true(spool, "failing") ? "takes no more" : "in use");
+  buf_addf(out, ", waiting records %.0f, ", number_of(spool, "records"));
+  text_format_size(out, (uint64_t)number_of(spool, "bytes"));
+  buf_add_text(out, ", the oldest for ");
+  term_add_span(out, (uint64_t)number_of(spool, "oldest_s"));
+  buf_add_char(out, '\n');
+}
+
+static void add_mirror(struct buf *out, const cJSON *store) {
+  const cJSON *mirror = cJSON_GetObjectItemCaseSensitive(store, "mirror");
+  if (!mirror) return;
+  begin_row(out, "mirror");
+  add_text(out, text_of(mirror, "plugin"));
+  buf_add_text(out, ", ");
+  term_add_styled(out, is_true(mirror, "connected") ? TERM_GOOD : TERM_BAD,
+                  is_true(mirror, "connected") ? "connected" : "not connected");
+  if (*text_of(mirror, "last_error")) {
+    buf_add_text(out, "; last error: ");
+    add_text(out, text_of(mirror, "last_error"));
+  }
+  buf_add_char(out, '\n');
+}
+
 static void add_accounts(struct buf *out, const cJSON *worker) {
   const cJSON *account;
   cJSON_ArrayForEach(account, cJSON_GetObjectItemCaseSensitive(worker, "accounts")) {
@@ -112,7 +140,8 @@ static void add_worker(struct buf *out, const cJSON *worker) {
              number_of(worker, "requests"), number_of(worker, "signins_in_flight"));
   else if (is_serving)
     buf_add_text(out, ", does not answer");
-  if (*text_of(worker, "waits_for")) buf_addf(out, ", not ready: %s", text_of(worker, "waits_for"));
+  if (*text_of(worker, "waits_for"))
+    buf_addf(out, ", %s: %s", is_true(worker, "ready") ? "degraded" : "not ready", text_of(worker, "waits_for"));
   if (number_of(worker, "restarts") > 0) buf_addf(out, ", started again %.0f times", number_of(worker, "restarts"));
   buf_add_char(out, '\n');
 }
@@ -130,7 +159,12 @@ static void print_status(const cJSON *answer) {
   buf_init(&out, CONTROL_REPLY_MAX_BYTES);
   add_service(&out, answer);
   add_reload(&out, cJSON_GetObjectItemCaseSensitive(answer, "reload"));
-  if (witness) add_store(&out, witness);
+  if (witness) {
+    const cJSON *store = cJSON_GetObjectItemCaseSensitive(witness, "store");
+    add_store(&out, witness);
+    add_mirror(&out, store);
+    add_spool(&out, store);
+  }
   if (witness) add_accounts(&out, witness);
   cJSON_ArrayForEach(worker, workers) add_worker(&out, worker);
   term_print(&out);

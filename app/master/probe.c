@@ -4,6 +4,7 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -44,24 +45,37 @@ static int ask_health(const struct plugin *plugin, struct err *err) {
 }
 
 /* A sentence about the plugin itself gets the place in the configuration that chose it. */
-static int refuse_load(const struct conf *conf, struct err *err) {
+static int refuse_load(const struct conf *conf, const char *option, struct err *err) {
   int line = 0;
+  char name[32];
   struct err why = *err;
-  struct str text = str_of(why.text), name = STR("storage.plugin: ");
+  struct str text = str_of(why.text);
+  snprintf(name, sizeof name, "storage.%s: ", option);
   if (str_starts(text, str_of(conf->path))) return -1;
-  if (str_starts(text, name)) text = str_from(text, name.n);
-  const char *plugin = conf_value(conf, "storage", "", "plugin", &line);
+  if (str_starts(text, str_of(name))) text = str_from(text, strlen(name));
+  const char *plugin = conf_value(conf, "storage", "", option, &line);
   if (line == 0)
-    return err_set(err, "%s: storage.plugin is not set, and the default (%s): %.*s", conf->path, plugin, STR_ARG(text));
-  return err_set(err, "%s:%d: storage.plugin = %s: %.*s", conf->path, line, plugin, STR_ARG(text));
+    return err_set(err, "%s: storage.%s is not set, and the default (%s): %.*s", conf->path, option, plugin, STR_ARG(text));
+  return err_set(err, "%s:%d: storage.%s = %s: %.*s", conf->path, line, option, plugin, STR_ARG(text));
 }
 
-static int try_plugin(const struct conf *conf, enum probe_depth depth, struct err *err) {
+static int try_plugin(const struct conf *conf, const struct plugin_settings *settings, const char *option, enum probe_depth depth,
+                      struct err *err) {
   struct plugin plugin;
-  if (plugin_load(&conf->store.plugin, &plugin, err) != 0) return refuse_load(conf, err);
+  if (plugin_load(settings, &plugin, err) != 0) return refuse_load(conf, option, err);
   int result = depth == PROBE_HEALTH ? ask_health(&plugin, err) : 0;
   plugin_unload(&plugin);
   return result;
+}
+
+static int try_storage(const struct conf *conf, enum probe_depth depth, struct err *err) {
+  int line = 0;
+  if (try_plugin(conf, &conf->store.plugin, "plugin", depth, err) != 0) return -1;
+  if (conf->store.mirror.plugin && try_plugin(conf, &conf->store.mirror, "mirror", depth, err) != 0) return -1;
+  if (spool_check(&conf->store.spool, false, err) == 0) return 0;
+  conf_value(conf, "storage", "", "spool_dir", &line);
+  return line ? err_prefix(err, "%s:%d: storage.spool_dir", conf->path, line)
+              : err_prefix(err, "%s: storage.spool_dir is not set, and the default", conf->path);
 }
 
 _Noreturn static void run_child(const struct conf *conf, enum probe_depth depth, int fd) {
@@ -71,7 +85,7 @@ _Noreturn static void run_child(const struct conf *conf, enum probe_depth depth,
   host_name_process("weigate/probe");
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   buf_init(&message, CHANNEL_MESSAGE_MAX_BYTES);
-  if (try_plugin(conf, depth, &err) == 0)
+  if (try_storage(conf, depth, &err) == 0)
     buf_add_text(&message, PROBE_GOOD);
   else
     buf_addf(&message, PROBE_BAD "%s", err.text);

@@ -79,8 +79,7 @@ static void send_status(struct worker *worker) {
   buf_init(&reply, CHANNEL_MESSAGE_MAX_BYTES);
   bool is_ready = signin_is_ready(worker->signin, &why);
   buf_addf(&reply, WORKER_STATUS "\"ready\":%s,\"waits_for\":\"%s\",\"connections\":%zu,\"requests\":%zu,",
-           is_ready ? "true" : "false", is_ready ? "" : why, reactor_connections_count(worker->reactor),
-           reactor_requests_count(worker->reactor));
+           is_ready ? "true" : "false", why, reactor_connections_count(worker->reactor), reactor_requests_count(worker->reactor));
   signin_status_add(worker->signin, &reply);
   if (!reply.failed) channel_send(worker->args->channel_fd, buf_str(&reply));
 }

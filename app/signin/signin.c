@@ -361,8 +361,12 @@ bool signin_is_ready(const struct signin *signin, const char **ret_why) {
   struct store_status store;
   if (atomic_load(&((struct signin *)signin)->is_draining)) return *ret_why = "draining", false;
   store_status(signin->store, &store);
-  if (!store.is_connected) return *ret_why = "the store is not connected", false;
-  return true;
+  bool is_bridged = store.has_spool && !store.is_spool_failing;
+  *ret_why = "";
+  if (store.mirror[0] && !store.is_mirror_connected) *ret_why = "the mirror is not connected; what is for it waits in the spool";
+  if (store.is_connected) return true;
+  *ret_why = is_bridged ? "the store is not connected; sign-ins wait in the spool" : "the store is not connected";
+  return is_bridged;
 }
 
 static void add_account_status(struct buf *out, const struct account *account) {
@@ -395,6 +399,17 @@ static void add_store_status(struct buf *out, const struct store_status *store) 
   json_add_string(out, str_of(store->last_message));
   buf_add_text(out, ",\"half\":");
   json_add_string(out, str_of(store->half));
+  if (store->mirror[0]) {
+    buf_add_text(out, ",\"mirror\":{\"plugin\":");
+    json_add_string(out, str_of(store->mirror));
+    buf_addf(out, ",\"connected\":%s,\"last_error\":", store->is_mirror_connected ? "true" : "false");
+    json_add_string(out, str_of(store->mirror_message));
+    buf_add_char(out, '}');
+  }
+  if (store->has_spool)
+    buf_addf(out, ",\"spool\":{\"records\":%llu,\"bytes\":%llu,\"oldest_s\":%llu,\"failing\":%s}",
+             (unsigned long long)store->spool_records, (unsigned long long)store->spool_bytes,
+             (unsigned long long)store->spool_oldest_s, store->is_spool_failing ? "true" : "false");
   buf_add_char(out, '}');
 }
 

@@ -87,7 +87,8 @@ void signin_stop(struct signin *signin);
 /* What an admin wants to know of this worker, as members of a JSON object: "store":{…},"accounts":[…],"signins_in_flight":n. Any
  * thread. */
 void signin_status_add(const struct signin *signin, struct buf *out);
-/* True when sign-ins can be completed: store connected, not draining. *ret_why names what is missing. Any thread. */
+/* True when sign-ins can be completed: a store or the spool takes them, and the worker is not draining. *ret_why names what is
+ * missing; with true it may be something that is bridged, or is "". Any thread. */
 bool signin_is_ready(const struct signin *signin, const char **ret_why);
 
 #endif

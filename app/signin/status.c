@@ -30,7 +30,9 @@ void status_ready_run(struct job *job) {
   if (!is_open(job)) return;
   bool is_ready = signin_is_ready(job->signin, &why);
   struct buf *body = begin(job, is_ready ? 200 : 503, "text/plain; charset=utf-8");
-  if (is_ready)
+  if (is_ready && *why)
+    buf_addf(body, "ready, degraded: %s\n", why);
+  else if (is_ready)
     buf_add_text(body, "ready\n");
   else
     buf_addf(body, "not ready: %s\n", why);

@@ -57,7 +57,7 @@ static struct metric store_metrics[METRIC_COUNT] = {
                           .count = OP_KINDS},
 };
 
-void store_metrics_register(void) {
+void meter_register(void) {
   metrics_register(store_metrics, METRIC_COUNT);
 }
 

@@ -5,6 +5,8 @@
 
 #include "store/op.h"
 
+/* Before metrics_start(). */
+void meter_register(void);
 /* A batch of one kind begins: its size, and how long each op waited for it. Storage threads. */
 void meter_batch(struct op *const *ops, size_t count);
 /* One plugin call ended. Storage threads. */

@@ -24,6 +24,7 @@ struct lane {
   size_t idle_threads; /* wait for `ready` */
   size_t threads_up;   /* have a store, or have not yet failed to get one */
   size_t threads;
+  bool is_suspect; /* nothing is handed out until a thread trusts the store again */
   int down_class;
   char down_message[200];
 };
@@ -127,7 +128,7 @@ int queue_push(struct queue *queue, struct op *op) {
   pthread_mutex_lock(&queue->lock);
   if (queue->is_stopping)
     class = refuse(op, WEIGATE_UNAVAILABLE, "the worker stops");
-  else if (lane->threads_up == 0)
+  else if (lane->threads_up == 0 || lane->is_suspect)
     class = refuse(op, lane->down_class, lane->down_message);
   else if (queue->waiting >= WAITING_MAX)
     class = refuse(op, WEIGATE_BUSY, "too many storage calls wait");
@@ -161,7 +162,7 @@ void queue_count(struct queue *queue, struct queue_counts *ret_counts) {
     *(op_is_write((enum op_kind)i) ? &ret_counts->writes_waiting : &ret_counts->reads_waiting) += queue->lists[i].count;
   ret_counts->running = queue->running;
   for (size_t i = 0; i < QUEUE_LANES; i++)
-    if (queue->lanes[i].threads && !queue->lanes[i].threads_up) ret_counts->is_up = false;
+    if (queue->lanes[i].threads && (!queue->lanes[i].threads_up || queue->lanes[i].is_suspect)) ret_counts->is_up = false;
   pthread_mutex_unlock(&queue->lock);
 }
 
@@ -201,7 +202,7 @@ int queue_take(struct queue *queue, enum queue_lane lane_number, uint64_t until_
   uint64_t now_ms = clock_mono_ms();
   struct timespec until = until_time(until_ms > now_ms ? until_ms - now_ms : 0);
   pthread_mutex_lock(&queue->lock);
-  while (!(list = oldest_list(queue, lane_number)) && !queue->is_stopping) {
+  while (!(list = oldest_list(queue, lane_number)) && !queue->is_stopping && !lane->is_suspect) {
     lane->idle_threads++;
     int error = pthread_cond_timedwait(&lane->ready, &queue->lock, &until);
     lane->idle_threads--;
@@ -211,6 +212,8 @@ int queue_take(struct queue *queue, enum queue_lane lane_number, uint64_t until_
     count = (int)take_batch(queue, list, max, ret_ops);
   else if (queue->is_stopping)
     count = -1;
+  else if (lane->is_suspect)
+    count = QUEUE_PROBE;
   pthread_mutex_unlock(&queue->lock);
   return count;
 }
@@ -235,20 +238,42 @@ void queue_lane_up(struct queue *queue, enum queue_lane lane) {
   pthread_mutex_unlock(&queue->lock);
 }
 
-void queue_lane_down(struct queue *queue, enum queue_lane lane_number, int class, const char *message) {
+/* Answers what waits in the lane, and remembers the answer for what comes. Under the lock. */
+static void refuse_lane(struct queue *queue, enum queue_lane lane_number, int class, const char *message) {
   struct lane *lane = &queue->lanes[lane_number];
   struct list *list;
-  pthread_mutex_lock(&queue->lock);
-  lane->threads_up--;
   lane->down_class = class;
   snprintf(lane->down_message, sizeof(lane->down_message), "%.199s", message);
-  while (lane->threads_up == 0 && (list = oldest_list(queue, lane_number))) {
+  while ((lane->threads_up == 0 || lane->is_suspect) && (list = oldest_list(queue, lane_number))) {
     struct op *op = list->first;
     take_out(queue, op);
     op->state = OP_DONE;
     refuse(op, class, message);
     loop_post(queue->loop, &op->done);
   }
+}
+
+void queue_lane_down(struct queue *queue, enum queue_lane lane, int class, const char *message) {
+  pthread_mutex_lock(&queue->lock);
+  queue->lanes[lane].threads_up--;
+  refuse_lane(queue, lane, class, message);
+  pthread_mutex_unlock(&queue->lock);
+}
+
+void queue_suspect(struct queue *queue, enum op_kind kind, int class, const char *message) {
+  enum queue_lane lane = lane_of(queue, kind);
+  pthread_mutex_lock(&queue->lock);
+  if (!queue->lanes[lane].is_suspect) {
+    queue->lanes[lane].is_suspect = true;
+    refuse_lane(queue, lane, class, message);
+    pthread_cond_broadcast(&queue->lanes[lane].ready);
+  }
+  pthread_mutex_unlock(&queue->lock);
+}
+
+void queue_trust(struct queue *queue, enum queue_lane lane) {
+  pthread_mutex_lock(&queue->lock);
+  queue->lanes[lane].is_suspect = false;
   pthread_mutex_unlock(&queue->lock);
 }
 

@@ -28,8 +28,15 @@ enum queue_end {
 };
 enum queue_end queue_give_up(struct queue *queue, struct op *op);
 
+/* The store of the op's lane lets everybody wait: what waits and what comes is answered with this at once, until one of the
+ * lane's threads says that it is well. Any thread. */
+void queue_suspect(struct queue *queue, enum op_kind kind, int class, const char *message);
+/* Storage threads. */
+void queue_trust(struct queue *queue, enum queue_lane lane);
+
+#define QUEUE_PROBE -2
 /* Waits for work until until_ms (clock_mono_ms()) and takes up to max ops of one kind, the kind whose first has waited longest.
- * 0: time is over. -1: the queue stops. Storage threads. */
+ * 0: time is over. -1: the queue stops. QUEUE_PROBE: the lane is suspected; see whether the store is well. Storage threads. */
 int queue_take(struct queue *queue, enum queue_lane lane, uint64_t until_ms, size_t max, struct op **ret_ops);
 /* The ops are answered: hands them to the loop, frees those that nobody waits for. Storage threads. */
 void queue_finish(struct queue *queue, struct op **ops, size_t count);

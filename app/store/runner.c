@@ -30,6 +30,9 @@
 #define EXPIRE_EVERY_MS     60000
 #define COMPACT_EVERY_MS    3600000
 #define MAINTAIN_TIMEOUT_MS 1000
+/* How long a store that let others wait may take for a call that costs it nothing, and the pause before it is asked again. */
+#define PROBE_TIMEOUT_MS 1000
+#define PROBE_PAUSE_MS   250
 
 struct runner {
   struct runner_shared *shared;
@@ -177,7 +180,7 @@ static bool goes_again(struct runner *runner, enum op_kind kind, int class, cons
   case WEIGATE_OUTCOME_UNKNOWN:
     if (kind == OP_TAKE) return false; /* what was taken cannot be taken twice */
     trial->is_again = true;
-    return reconnect_for(runner, trial, true);
+    return reconnect_for(runner, trial, !runner->shared->has_spool);
   default:
     return false;
   }
@@ -225,6 +228,7 @@ static void run_ops(struct runner *runner, struct op **ops, size_t count) {
     return;
   }
   note_class(runner->shared, class, call.message);
+  if (class == WEIGATE_OK) queue_trust(runner->shared->queue, runner->lane);
   if (class != WEIGATE_OK) {
     answer_failure(ops, count, class, call.message);
     log_warn("storage: %s of %zu failed: %s: %s", op_kind_name(ops[0]->kind), count, plugin_class_name(class), call.message);
@@ -265,6 +269,39 @@ static void look_for_half(struct runner *runner) {
   memcpy(shared->half, text, sizeof(shared->half));
   pthread_mutex_unlock(&shared->lock);
   if (is_news) log_warn("storage: plugin %s: the store %s", shared->plugin.desc->name, text);
+}
+
+static int ignore_ticket(void *context, size_t index, const struct weigate_ticket *found) {
+  (void)context, (void)index, (void)found;
+  return 0;
+}
+
+/* A write that changes nothing: a ticket that nobody has is taken. */
+static int probe_writes(struct runner *runner, struct weigate_call *call) {
+  const struct plugin *plugin = &runner->shared->plugin;
+  const struct weigate_ticket nobodys = {.struct_size = sizeof(nobodys), .kind = {"probe", 5}, .key = {"probe", 5}};
+  const struct weigate_tickets batch = {.struct_size = sizeof(batch), .stride = sizeof(nobodys), .count = 1, .items = &nobodys};
+  return plugin->tickets->take(runner->handle, call, &batch, ignore_ticket, NULL);
+}
+
+static int probe_reads(struct runner *runner, struct weigate_call *call) {
+  struct weigate_health health = {.struct_size = sizeof(health)};
+  return runner->shared->plugin.desc->health(runner->handle, call, &health);
+}
+
+/* Whether a store that let others wait answers again. One that refuses does answer: at once, which is all that matters here. */
+static void probe(struct runner *runner) {
+  struct weigate_call call = plugin_call(PROBE_TIMEOUT_MS);
+  bool is_writer = runner->lane == QUEUE_WRITES && runner->shared->plugin.tickets;
+  int class = plugin_answer(is_writer ? probe_writes(runner, &call) : probe_reads(runner, &call), &call);
+  if (loses_handle(class)) {
+    drop_handle(runner);
+    tell_down(runner, class, call.message);
+  }
+  if (loses_handle(class) || class == WEIGATE_TIMEOUT || class == WEIGATE_BUSY)
+    queue_pause(runner->shared->queue, PROBE_PAUSE_MS);
+  else
+    queue_trust(runner->shared->queue, runner->lane);
 }
 
 /* Every worker does it; a share of chance keeps them from doing it at once. */
@@ -309,8 +346,9 @@ static void *run(void *arg) {
     do_chores(runner);
     if (!runner->handle) continue;
     int count = queue_take(shared->queue, runner->lane, next_chore_ms(runner), shared->batch_max, runner->ops);
-    if (count < 0) break;
-    if (count == 0) continue;
+    if (count == QUEUE_PROBE) probe(runner);
+    if (count == -1) break;
+    if (count <= 0) continue;
     meter_batch(runner->ops, (size_t)count);
     run_ops(runner, runner->ops, (size_t)count);
   }

@@ -14,6 +14,7 @@ struct runner_shared {
   struct queue *queue;
   size_t batch_max;
   uint64_t deadline_ms;
+  bool has_spool;       /* what came of a write may stay unknown: it is sent again from there */
   pthread_mutex_t lock; /* the rest */
   pthread_cond_t ended;
   size_t running;

@@ -146,7 +146,7 @@ static int judge_absent(const char *path, bool makes, struct err *err) {
   if (str_copy(str_of(path), parent, sizeof(parent)) != 0) return err_set(err, "%s: the path is too long", path);
   char *slash = strrchr(parent, '/');
   *(slash == parent ? slash + 1 : slash) = '\0';
-  if (makes && mkdir(path, 0700) == 0) return 0;
+  if (makes && (mkdir(path, 0700) == 0 || errno == EEXIST)) return 0; /* another worker may be first */
   if (!makes && stat(parent, &file) == 0 && S_ISDIR(file.st_mode)) return 0;
   return err_set(err,
                  "%s cannot be made: %s; make it (install -d -o USER -g GROUP -m 0700 %s, as the user weigate runs as) or set "

@@ -40,6 +40,18 @@ void spool_meter_wait(size_t which, uint64_t records, uint64_t bytes, uint64_t o
   metric_set(&metrics[OLDEST], which, (int64_t)oldest_s);
 }
 
+static uint64_t total(int which) {
+  int64_t sum = metric_total(&metrics[which], 0) + metric_total(&metrics[which], 1);
+  return sum > 0 ? (uint64_t)sum : 0;
+}
+
+void spool_meter_total(uint64_t *ret_records, uint64_t *ret_bytes, uint64_t *ret_oldest_s) {
+  int64_t first = metric_total(&metrics[OLDEST], 0), second = metric_total(&metrics[OLDEST], 1);
+  *ret_records = total(RECORDS);
+  *ret_bytes = total(BYTES);
+  *ret_oldest_s = (uint64_t)(first > second ? first : second);
+}
+
 void spool_meter_alarm(size_t which, bool is_on) {
   metric_set(&metrics[ALARM], which, is_on);
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +38,7 @@ struct spooler {
   struct buf plain, frames;
   uint64_t bytes, bytes_at_ms; /* of all files; when they were added up */
   bool is_full, is_failing;    /* was said in the log */
+  atomic_bool refuses;         /* either of them */
 };
 
 /* --- answers --- */
@@ -58,6 +60,7 @@ static void note_failing(struct spooler *spooler, int error) {
               strerror(error));
   if (!error && spooler->is_failing) log_info("spool: %s is written again", spooler->settings->dir);
   spooler->is_failing = error != 0;
+  atomic_store(&spooler->refuses, error != 0);
 }
 
 static void note_full(struct spooler *spooler, bool is_full) {
@@ -65,6 +68,7 @@ static void note_full(struct spooler *spooler, bool is_full) {
     log_error("spool: storage.spool_max (%llu bytes) is reached; sign-ins are refused until the store takes what waits",
               (unsigned long long)spooler->settings->max_bytes);
   spooler->is_full = is_full;
+  if (is_full) atomic_store(&spooler->refuses, true);
 }
 
 /* --- appending --- */
@@ -265,6 +269,10 @@ int spooler_start(struct loop *loop, const struct spool_settings *settings, stru
 
 struct queue *spooler_queue(struct spooler *spooler) {
   return spooler->queue;
+}
+
+bool spooler_is_failing(const struct spooler *spooler) {
+  return atomic_load(&((struct spooler *)spooler)->refuses);
 }
 
 const struct spool_dir *spooler_dir(const struct spooler *spooler) {

@@ -19,7 +19,9 @@ int spooler_start(struct loop *loop, const struct spool_settings *settings, stru
  * Classes: OK; FULL, where spool_max or the disk is reached; READ_ONLY; UNAVAILABLE. Loop's thread. */
 struct queue *spooler_queue(struct spooler *spooler);
 const struct spool_dir *spooler_dir(const struct spooler *spooler);
-/* Ends the thread after what waits. */
+/* The last write was refused: the spool is full, or its disk fails. Any thread. */
+bool spooler_is_failing(const struct spooler *spooler);
+/* Ends the thread after what waits. Accepts NULL. */
 void spooler_stop(struct spooler *spooler);
 
 #endif

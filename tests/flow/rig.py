@@ -290,7 +290,7 @@ class Rig:
             'account': {'appid': APPID, 'secret_file': self.dir / 'appsecret', 'public_url': self.url,
                         'authorize_url': self.sandbox.url + '/connect/oauth2/authorize', 'api_urls': self.sandbox.url},
             'session': {'keys_file': self.dir / 'keys'},
-            'storage': {'plugin': self.programs.file_plugin},
+            'storage': {'plugin': self.programs.file_plugin, 'spool_dir': instance.dir / 'spool'},
             'plugin file': {'path': self.store_path},
             'log': {'level': 'debug', 'destination': instance.log},
         }

@@ -210,7 +210,7 @@ def test_the_sample_is_good_when_its_files_are_there(new_rig):
     rig = new_rig(start=False)
     sample = subprocess.run([str(rig.programs.weigatectl), 'config', 'sample'], capture_output=True, text=True, check=True).stdout
     sample = sample.replace('/etc/weigate/appsecret', str(rig.dir / 'appsecret')).replace('/var/lib/weigate', str(rig.dir / 'data'))
-    sample = sample.replace('[session]', f'[session]\nkeys_file = {rig.dir}/keys').replace('[storage]', f'[storage]\nplugin = {rig.programs.file_plugin}')
+    sample = sample.replace('[session]', f'[session]\nkeys_file = {rig.dir}/keys').replace('[storage]', f'[storage]\nplugin = {rig.programs.file_plugin}\nspool_dir = {rig.dir}/data/spool')
     write_private(rig.first.conf, sample)
     assert 'is good' in rig.ctl('config', 'check').stdout
 

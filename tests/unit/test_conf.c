@@ -169,10 +169,24 @@ static void unknown_section_is_refused_with_a_hint(void **state) {
   assert_bad("[sesion]\n" MINIMAL, "weigate.conf:1: unknown section [sesion]; did you mean [session]?");
 }
 
-static void options_of_later_versions_are_unknown(void **state) {
+static void a_mirror_needs_a_spool_and_is_another_plugin(void **state) {
   (void)state;
-  assert_bad_line("[storage]\nmirror =", "unknown option mirror");
-  assert_bad_line("[storage]\nspool_dir = /var", "unknown option spool_dir");
+  assert_good("[plugin memory]\nsize = 1M\n[storage]\nmirror = memory\nspool_dir = /var/spool/w\nspool_max = 64M\n" MINIMAL);
+  assert_string_equal(conf->store.mirror.plugin, "memory");
+  assert_string_equal(conf->store.mirror.options[0].value, "1M");
+  assert_string_equal(conf->store.mirror.asked_by, "storage.mirror");
+  assert_string_equal(conf->store.spool.dir, "/var/spool/w");
+  assert_int_equal(conf->store.spool.max_bytes, 64 << 20);
+  conf_free(conf);
+  conf = NULL;
+  assert_good("[storage]\nspool_dir = off\nmirror =\n" MINIMAL);
+  assert_null(conf->store.spool.dir);
+  assert_null(conf->store.mirror.plugin);
+  assert_bad("[storage]\nspool_dir = off\nmirror = memory\n" MINIMAL,
+             "weigate.conf:3: storage.mirror = memory: it needs a spool");
+  assert_bad("[storage]\nmirror = file\n" MINIMAL, "weigate.conf:2: storage.mirror = file: it is storage.plugin itself");
+  assert_bad_line("[storage]\nspool_max = 1", "a size from 1M to 1024G");
+  assert_bad_line("[storage]\nspool_dir = spool", "neither an absolute path nor off");
 }
 
 static void option_given_twice_is_refused(void **state) { /* G02 */
@@ -401,7 +415,7 @@ int main(void) {
       cmocka_unit_test_teardown(unknown_option_is_refused_with_line_and_hint, forget),
       cmocka_unit_test_teardown(option_in_the_wrong_section_is_told_where_it_belongs, forget),
       cmocka_unit_test_teardown(unknown_section_is_refused_with_a_hint, forget),
-      cmocka_unit_test_teardown(options_of_later_versions_are_unknown, forget),
+      cmocka_unit_test_teardown(a_mirror_needs_a_spool_and_is_another_plugin, forget),
       cmocka_unit_test_teardown(option_given_twice_is_refused, forget),
       cmocka_unit_test_teardown(option_given_twice_in_a_section_that_goes_on_is_refused, forget),
       cmocka_unit_test_teardown(odd_numbers_are_refused, forget),
