@@ -17,7 +17,7 @@ static struct str rest_of(const struct import_file *file) {
 /* Another block behind what is there; what was given out makes room. */
 static int read_block(struct import_file *file, struct err *err) {
   struct str rest = rest_of(file);
-  memmove(file->in.data, rest.p ? rest.p : file->in.data, rest.n);
+  if (rest.n > 0) memmove(file->in.data, rest.p, rest.n);
   file->in.len = rest.n;
   file->at = 0;
   char *to = buf_reserve(&file->in, BLOCK_BYTES);
