@@ -157,6 +157,7 @@ class Instance:
         self.log = self.dir / 'weigate.log'
         self.output = self.dir / 'output.log'
         self.process = None
+        self.listening = None  # a socket that somebody else holds, as systemd does, in the place of spawn-fcgi's
 
     def write_conf(self):
         sections = self.rig.sections(self)
@@ -176,10 +177,14 @@ class Instance:
         before = len(self.lines('master: ready'))
         user = ['-u', SERVICE_USER, '-g', SERVICE_USER] if IS_ROOT else []
         limit = [] if self.rig.memlock is None else ['prlimit', f'--memlock={self.rig.memlock}:{self.rig.memlock}']
+        command = [str(self.rig.programs.weigate), '-c', str(self.conf)]
+        identity, stdin = {}, subprocess.DEVNULL
+        if self.listening is None:
+            command = [*limit, *self.rig.wrapper, 'spawn-fcgi', '-n', *self.spawn_address(), *user, '--', *command]
+        else:
+            stdin, identity = self.listening, {'user': service_ids()[0], 'group': service_ids()[1], 'extra_groups': []} if IS_ROOT else {}
         with self.output.open('ab') as output:
-            self.process = subprocess.Popen(
-                [*limit, 'spawn-fcgi', '-n', *self.spawn_address(), *user, '--', str(self.rig.programs.weigate), '-c', str(self.conf)],
-                stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=self.environment(), cwd='/')
+            self.process = subprocess.Popen(command, stdin=stdin, stdout=output, stderr=output, env=self.environment(), cwd='/', **identity)
         eventually(lambda: self.is_ready() and self.has_said_ready(before), what=f'weigate ready; it said: {self.said()}')
 
     def spawn_address(self):
@@ -244,7 +249,7 @@ class Rig:
     prefix = '/weixin'
 
     def __init__(self, directory, programs, sandbox, conf=None, instances=1, tls=False, http='', server='', environment=None, start=True, shop=False,
-                 tcp=False, nginx=lambda text: text, memlock=None):
+                 tcp=False, nginx=lambda text: text, memlock=None, wrapper=()):
         self.dir, self.programs, self.sandbox = directory, programs, sandbox
         self.overrides, self.tls = dict(conf or {}), tls
         if shop:
@@ -252,6 +257,7 @@ class Rig:
         self.extra = {'http': http, 'server': server}
         self.has_shop, self.tcp, self.change_nginx = shop, tcp, nginx
         self.environment = environment or {}
+        self.wrapper = wrapper  # a command that starts spawn-fcgi, such as prlimit with its options
         self.memlock = memlock  # bytes that weigate may lock in memory, where not the limit of whoever runs the tests
         self.known_secrets = {APPSECRET, SHOP_APPSECRET, WEBSITE_APPSECRET}
         self.exit_codes_expected = {0}

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Figures: what idle, stalled and slow peers may cost."""
+import os
 import resource
 import threading
 import time
@@ -10,6 +11,7 @@ import pytest
 import fastcgi
 from fastcgi import Client, Connection, begin, params, request
 from rig import rss_kib
+from scale import scale
 from visitor import Visitor
 from wait import Stopwatch, eventually
 
@@ -117,21 +119,25 @@ def test_an_idle_worker_is_small(new_rig):
 
 
 @pytest.mark.figures
-def test_ten_thousand_errors_of_each_kind_cost_no_memory(new_rig):
-    """S24 and every refusal: back at the baseline."""
+def test_thousands_of_errors_of_each_kind_cost_no_memory_and_no_descriptor(new_rig):
+    """S24 X13 and every refusal: back at the baseline."""
     rig = new_rig({'server': {'workers': 1}, 'log': {'level': 'error'}})
     worker = rig.first.workers()[0]
+
+    def count(what):
+        return len(os.listdir(f'/proc/{worker}/{what}'))
     kinds = [('/weixin/login', {'query': 'next=/private/', 'HTTP_USER_AGENT': 'MicroMessenger'}), ('/weixin/callback', {'query': 'code=x&state=y'}),
              ('/weixin/nothing', {}), ('/weixin/auth', {'cookie': 'weigate=junk'}), ('/weixin/session', {'method': 'PATCH'})]
 
     def storm(kind):
         path, more = kind
         with Client(rig.socket) as client:
-            return {client.get(path, **more).status for _ in range(10_000)}
+            return {client.get(path, **more).status for _ in range(scale(5_000, 100_000))}
     with ThreadPoolExecutor(len(kinds)) as pool:
         list(pool.map(lambda kind: [Client(rig.socket).get(kind[0], **kind[1]) for _ in range(50)], kinds))
-        before = rss_kib(worker)
+        before, descriptors, threads = rss_kib(worker), count('fd'), count('task')
         statuses = list(pool.map(storm, kinds))
     assert all(len(found) == 1 for found in statuses), statuses
     assert rss_kib(worker) - before < 2048
+    eventually(lambda: count('fd') <= descriptors and count('task') == threads, what='descriptors and threads as they were')
     assert threading.active_count() < 30

@@ -8,7 +8,9 @@ import threading
 
 import pytest
 
+from load import Load
 from rig import give, rss_kib, write_private
+from scale import report, scale
 from visitor import Visitor
 from wait import SLACK, Stopwatch, eventually
 
@@ -158,17 +160,21 @@ def test_workers_that_die_young_come_back_within_a_second_each_time(new_rig):
 
 
 @pytest.mark.figures
-def test_a_hundred_reloads_leave_descriptors_and_memory_as_they_were(new_rig, person):
+def test_reloads_under_load_leave_descriptors_and_memory_as_they_were(new_rig, person):
     """X05"""
     rig = new_rig()
+    reloads = scale(60, 1000)
 
     def figures():
         eventually(lambda: len(rig.first.workers()) == 2, what='the last generation alone')
         return len(os.listdir(f'/proc/{rig.first.master}/fd')), rss_kib(rig.first.master)
     rig.ctl('reload')
     descriptors, memory = figures()
-    for _ in range(100):
-        rig.ctl('reload')
+    with Load(rig, rate=20, people=100) as load:
+        for _ in range(reloads):
+            rig.ctl('reload')
+    assert not load.trouble, load.trouble[:3]
     after = figures()
+    report('reloads', reloads=reloads, sign_ins=load.acknowledged, failed=0, descriptors=after[0] - descriptors, kib=after[1] - memory)
     assert after[0] == descriptors and after[1] < memory + 512, (descriptors, memory, after)
     assert Visitor(rig).sign_in(person).status == 200

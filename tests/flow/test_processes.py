@@ -42,6 +42,7 @@ def test_sigterm_finishes_what_is_in_flight(new_rig, sandbox, people):
 
 
 def test_sigterm_ends_at_the_grace_limit_when_the_upstream_hangs(new_rig, sandbox, person):
+    """X02"""
     rig = new_rig({'server': {'grace': '1s'}, 'account': {'request_timeout': '30s'}})
     sandbox.fault('hanging', person=person)
     visitor = Visitor(rig)
@@ -57,6 +58,7 @@ def test_sigterm_ends_at_the_grace_limit_when_the_upstream_hangs(new_rig, sandbo
 
 @pytest.mark.parametrize('second', [signal.SIGTERM, signal.SIGINT])
 def test_a_second_signal_is_fast(new_rig, sandbox, person, second):
+    """X04"""
     rig = new_rig({'account': {'request_timeout': '30s'}})
     sandbox.fault('hanging', person=person)
     visitor = Visitor(rig)
@@ -181,7 +183,7 @@ def load(rig, sandbox, names, stop, acknowledged, failures):
 
 @pytest.mark.figures
 def test_nothing_acknowledged_is_lost_when_workers_are_killed_200_times(new_rig, sandbox):
-    """The store against what browsers were told and against the sandbox's ledger of finished sign-ins."""
+    """X09: the store against what browsers were told and against the sandbox's ledger of finished sign-ins."""
     rig = new_rig({'server': {'workers': 4}})
     stop, lock = threading.Event(), threading.Lock()
     counter = iter(range(500_000, 1_000_000))

@@ -164,6 +164,20 @@ static void retry_after_is_honoured_at_once_for_a_minute_at_most(void **state) {
   assert_true(call_good(WECHAT_CALL_TOKEN));
 }
 
+/* X18 */
+static void a_wall_clock_that_steps_opens_and_closes_nothing(void **state) {
+  (void)state;
+  struct wechat_answer unavailable = make_answer(WECHAT_RETRY, WECHAT_UPSTREAM_HTTP_STATUS, 0);
+  unavailable.retry_after_s = 30;
+  assert_true(call(WECHAT_CALL_TOKEN, unavailable));
+  clock_hold(WALL_S + 86400, 1000000);
+  assert_false(call_good(WECHAT_CALL_TOKEN));
+  clock_hold(WALL_S - 3600, 1000000);
+  assert_false(call_good(WECHAT_CALL_TOKEN));
+  clock_advance_ms(30000);
+  assert_true(call_good(WECHAT_CALL_TOKEN));
+}
+
 static void minute_quota_ends_with_the_minute_and_stops_one_call_only(void **state) {
   (void)state;
   struct breaker_pass pass;
@@ -237,6 +251,7 @@ int main(void) {
       HELD(late_failures_do_not_prolong_the_pause),
       HELD(probe_that_says_nothing_leaves_room_for_the_next),
       HELD(retry_after_is_honoured_at_once_for_a_minute_at_most),
+      HELD(a_wall_clock_that_steps_opens_and_closes_nothing),
       HELD(minute_quota_ends_with_the_minute_and_stops_one_call_only),
       HELD(day_quota_is_probed_every_five_minutes),
       HELD(day_quota_ends_at_midnight_in_beijing),

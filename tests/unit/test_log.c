@@ -190,6 +190,7 @@ static void reopen_after_rotation_writes_to_the_new_file(void **state) {
   assert_int_equal(count_lines(text), 1);
 }
 
+/* X14 */
 static void full_disk_costs_lines_and_nothing_else(void **state) {
   (void)state;
   unsigned long before = log_lost_count();
@@ -199,6 +200,7 @@ static void full_disk_costs_lines_and_nothing_else(void **state) {
   assert_int_equal(log_lost_count() - before, 2);
 }
 
+/* X14 */
 static void pipe_that_nobody_reads_stops_nobody(void **state) {
   (void)state;
   int fds[2], saved = dup(STDERR_FILENO);

@@ -289,7 +289,7 @@ static void it_ends_with_its_lifetime_however_often_it_is_renewed(void **unused)
   assert_int_equal(read_at(NOW_S + 7 * DAY_S), SESSION_EXPIRED);
 }
 
-static void a_clock_that_steps_back_is_believed_within_the_skew(void **unused) { /* K14 */
+static void a_clock_that_steps_back_is_believed_within_the_skew(void **unused) { /* K14 X18 */
   (void)unused;
   struct session made = make_session("oABC");
   issue(&made, NOW_S);
