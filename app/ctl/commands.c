@@ -35,6 +35,8 @@ const struct ctl_command ctl_commands[] = {
      "erase one person for good: profile, tokens, sessions; sign-ins stay as numbers", people_erase_run},
     {"sessions", "revoke", "[OPENID]", CTL_BIT(CTL_ALL) | CTL_BIT(CTL_ACCOUNT) | CTL_BIT(CTL_YES),
      "end the sessions of one person or of all within 5 s, on every worker and host", sessions_revoke_run},
+    {"doctor", NULL, NULL, CTL_BIT(CTL_ACCOUNT) | CTL_BIT(CTL_NGINX) | CTL_BIT(CTL_JSON),
+     "look at everything between a visitor and the store, say what is wrong, and what to do about it", doctor_run},
     {"refresh", NULL, NULL,
      CTL_BIT(CTL_ACCOUNT) | CTL_BIT(CTL_OLDER_THAN) | CTL_BIT(CTL_RATE) | CTL_BIT(CTL_LIMIT) | CTL_BIT(CTL_DRY_RUN) |
          CTL_BIT(CTL_JSON),

@@ -33,6 +33,7 @@ enum ctl_option {
   CTL_FIELD,
   CTL_ALL,
   CTL_OLDER_THAN,
+  CTL_NGINX,
   CTL_OPTION,
   CTL_LEVEL,
   CTL_SEED,
@@ -115,6 +116,7 @@ int plugins_describe_run(const struct ctl *ctl, struct err *err);
 int plugins_check_run(const struct ctl *ctl, struct err *err);
 int people_erase_run(const struct ctl *ctl, struct err *err);
 int sessions_revoke_run(const struct ctl *ctl, struct err *err);
+int doctor_run(const struct ctl *ctl, struct err *err);
 int refresh_run(const struct ctl *ctl, struct err *err);
 int storage_init_run(const struct ctl *ctl, struct err *err);
 int storage_copy_run(const struct ctl *ctl, struct err *err);

@@ -140,5 +140,6 @@ const struct ctl_option_row ctl_options[CTL_OPTION_COUNT] = {
     [CTL_ALL] = {"--all", CTL_FLAG, NULL, "everybody"},
     [CTL_FIELD] = {"--field", CTL_LIST, "OURS=THEIRS",
                    "what another system calls a field, such as nickname=nick_name; repeatable"},
+    [CTL_NGINX] = {"--nginx", CTL_TEXT, "FILE", "nginx's configuration, as nginx -T prints it (default: ask nginx)"},
     [CTL_OLDER_THAN] = {"--older-than", CTL_DURATION, "TIME", "only profiles that were pulled longer ago (default 7d)"},
 };

@@ -40,10 +40,14 @@ static int find_owner(const struct conf *conf, uid_t *ret_uid, gid_t *ret_gid) {
   return -1;
 }
 
+int people_owner(const struct conf *conf, uid_t *ret_uid, gid_t *ret_gid) {
+  return call_whose(conf, ret_uid, ret_gid) == 0 ? 0 : find_owner(conf, ret_uid, ret_gid);
+}
+
 int people_become_service_user(const struct conf *conf, struct err *err) {
   uid_t uid;
   gid_t gid;
-  if (geteuid() != 0 || (call_whose(conf, &uid, &gid) != 0 && find_owner(conf, &uid, &gid) != 0) || uid == 0) return 0;
+  if (geteuid() != 0 || people_owner(conf, &uid, &gid) != 0 || uid == 0) return 0;
   if (setgroups(0, NULL) == 0 && setresgid(gid, gid, gid) == 0 && setresuid(uid, uid, uid) == 0) return 0;
   return err_set(err, "cannot become user %d, who runs weigate: %m", (int)uid);
 }

@@ -3,6 +3,8 @@
 #ifndef WEIGATE_CTL_PEOPLE_H
 #define WEIGATE_CTL_PEOPLE_H
 
+#include <sys/types.h>
+
 #include <weigate/storage.h>
 
 #include "base/err.h"
@@ -29,6 +31,8 @@ int people_open_plugin(const struct ctl *ctl, const char *plugin, const char *as
 /* As root: becomes the user that runs weigate (or owns its files). */
 int people_become_service_user(const struct conf *conf, struct err *err);
 void people_close(struct people *people);
+/* Who runs the service, or owns the store where it does not run; -1 where neither can be told. */
+int people_owner(const struct conf *conf, uid_t *ret_uid, gid_t *ret_gid);
 /* The appid that --account means (a section's name, or an appid, that of a website app too); "" for all. */
 int people_appid(const struct people *people, const char *account, struct str *ret_appid, struct err *err);
 /* Is somebody with that openid stored in the account ("": in any)? */

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 #include <wchar.h>
 
@@ -15,6 +16,11 @@
 
 bool term_is_terminal(void) {
   return isatty(STDOUT_FILENO) == 1;
+}
+
+size_t term_columns(void) {
+  struct winsize size;
+  return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
 /* Cells of the first code point of the text, and its length. */
@@ -62,7 +68,8 @@ void term_add_cell(struct buf *out, struct str text, size_t cells) {
 }
 
 void term_add_styled(struct buf *out, enum term_style style, const char *text) {
-  static const char *const codes[] = {[TERM_BOLD] = "1", [TERM_DIM] = "2", [TERM_GOOD] = "32", [TERM_BAD] = "31"};
+  static const char *const codes[] = {
+      [TERM_BOLD] = "1", [TERM_DIM] = "2", [TERM_GOOD] = "32", [TERM_WARN] = "33", [TERM_BAD] = "31"};
   const char *no_color = getenv("NO_COLOR");
   bool plain = !term_is_terminal() || (no_color && *no_color);
   if (plain)
@@ -81,6 +88,14 @@ void term_add_span(struct buf *out, uint64_t seconds) {
   buf_addf(out, "%llu%s", (unsigned long long)(seconds / units[i].seconds), units[i].name);
   if (i < 3 && seconds % units[i].seconds / units[i + 1].seconds > 0)
     buf_addf(out, " %llu%s", (unsigned long long)(seconds % units[i].seconds / units[i + 1].seconds), units[i + 1].name);
+}
+
+void term_add_bytes(struct buf *out, uint64_t bytes) {
+  static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
+  size_t i = 0;
+  double value = (double)bytes;
+  for (; i + 1 < sizeof units / sizeof units[0] && value >= 1024; i++) value /= 1024;
+  buf_addf(out, i == 0 || value >= 10 ? "%.0f %s" : "%.1f %s", value, units[i]);
 }
 
 bool term_confirm(const char *question) {

@@ -79,10 +79,11 @@ static CURLcode prepare_tls(CURL *easy, void *ssl_ctx, void *arg) {
   return tls_require_name(ssl_ctx, call->lane->host) == 0 ? CURLE_OK : CURLE_OUT_OF_MEMORY;
 }
 
-/* What is the same for every call. */
-static CURLcode set_constant_options(CURL *easy, const struct fetch *fetch) {
-  CURLcode failed = CURLE_OK;
 #define SET(option, value) failed |= curl_easy_setopt(easy, option, value)
+
+/* What is the same for whoever calls: nothing from the environment, no redirects, strict TLS. */
+CURLcode transfer_set_rules(CURL *easy, const char *ca_file, struct curl_slist *headers, uint64_t connect_timeout_ms) {
+  CURLcode failed = CURLE_OK;
   SET(CURLOPT_NOSIGNAL, 1L);
   SET(CURLOPT_QUICK_EXIT, 1L); /* leaving a call never waits for its resolver thread */
   SET(CURLOPT_PROXY, "");
@@ -93,21 +94,27 @@ static CURLcode set_constant_options(CURL *easy, const struct fetch *fetch) {
   SET(CURLOPT_FOLLOWLOCATION, 0L);
   SET(CURLOPT_HTTPGET, 1L);
   SET(CURLOPT_HTTP09_ALLOWED, 0L);
-  SET(CURLOPT_HTTPHEADER, fetch->headers);
+  SET(CURLOPT_HTTPHEADER, headers);
   SET(CURLOPT_USERAGENT, "weigate");
-  SET(CURLOPT_BUFFERSIZE, RECEIVE_BUFFER_BYTES);
   SET(CURLOPT_MAXFILESIZE, (long)FETCH_BODY_MAX_BYTES);
-  SET(CURLOPT_CONNECTTIMEOUT_MS, (long)fetch->settings.connect_timeout_ms);
-  SET(CURLOPT_MAXAGE_CONN, IDLE_CONNECTION_MAX_S);
-  SET(CURLOPT_MAXLIFETIME_CONN, CONNECTION_MAX_S);
-  SET(CURLOPT_DNS_CACHE_TIMEOUT, DNS_CACHE_S);
+  SET(CURLOPT_CONNECTTIMEOUT_MS, (long)connect_timeout_ms);
   SET(CURLOPT_SSL_VERIFYPEER, 1L);
   SET(CURLOPT_SSL_VERIFYHOST, 2L);
   SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-  if (fetch->ca_file) {
-    SET(CURLOPT_CAINFO, fetch->ca_file);
+  if (ca_file) {
+    SET(CURLOPT_CAINFO, ca_file);
     SET(CURLOPT_CAPATH, NULL); /* with a folder too curl would read the whole file again for each connection */
   }
+  return failed;
+}
+
+/* What is the same for every call in the loop. */
+static CURLcode set_constant_options(CURL *easy, const struct fetch *fetch) {
+  CURLcode failed = transfer_set_rules(easy, fetch->ca_file, fetch->headers, fetch->settings.connect_timeout_ms);
+  SET(CURLOPT_BUFFERSIZE, RECEIVE_BUFFER_BYTES);
+  SET(CURLOPT_MAXAGE_CONN, IDLE_CONNECTION_MAX_S);
+  SET(CURLOPT_MAXLIFETIME_CONN, CONNECTION_MAX_S);
+  SET(CURLOPT_DNS_CACHE_TIMEOUT, DNS_CACHE_S);
   SET(CURLOPT_WRITEFUNCTION, take_body);
   SET(CURLOPT_HEADERFUNCTION, take_header);
   SET(CURLOPT_PREREQFUNCTION, count_send);

@@ -6,6 +6,8 @@
 
 #include "fetch/call.h"
 
+/* The options that hold for every request of weigate, in the loop or not. Any thread. */
+CURLcode transfer_set_rules(CURL *easy, const char *ca_file, struct curl_slist *headers, uint64_t connect_timeout_ms);
 /* Takes an idle handle or makes one, and aims it at the call's URL; -1 without memory. */
 int transfer_open(struct fetch_call *call);
 /* Fills the call's reply from what curl says; before transfer_close(). */
