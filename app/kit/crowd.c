@@ -135,14 +135,24 @@ static void each_key_is_claimed_by_one_process(void) {
 
 /* --- a batch is seen whole --- */
 
+/* The first and the last of a batch are read; the longer the batch, the likelier a look into its middle. */
+enum { PAIR_BATCH = 40, PAIR_ROUNDS = 120 };
+
 static int write_pairs(void) {
-  for (unsigned i = 0; i < 300; i++) {
+  static struct weigate_person people[PAIR_BATCH];
+  static struct weigate_result results[PAIR_BATCH];
+  static char openids[PAIR_BATCH][16];
+  for (unsigned i = 0; i < PAIR_ROUNDS; i++) {
     char name[16];
     snprintf(name, sizeof(name), "n%u", i);
-    struct weigate_person people[2] = {kit_person("left", kit->base_us + i, i), kit_person("right", kit->base_us + i, i)};
-    struct weigate_result results[2] = {{.struct_size = sizeof(results[0])}, {.struct_size = sizeof(results[0])}};
-    people[0].nickname = people[1].nickname = kit_text(name);
-    struct weigate_people batch = {.struct_size = sizeof(batch), .stride = sizeof(people[0]), .count = 2, .items = people};
+    for (unsigned k = 0; k < PAIR_BATCH; k++) {
+      snprintf(openids[k], sizeof(openids[k]), "%s%u", k == 0 ? "left" : k == PAIR_BATCH - 1 ? "right" : "middle", k);
+      people[k] = kit_person(openids[k], kit->base_us + i, i);
+      people[k].nickname = kit_text(name);
+      results[k] = (struct weigate_result){.struct_size = sizeof(results[k])};
+    }
+    struct weigate_people batch = {
+        .struct_size = sizeof(batch), .stride = sizeof(people[0]), .count = PAIR_BATCH, .items = people};
     if (kit->plugin.desc->merge_people(kit->handle, kit_call(kit), &batch, results) != WEIGATE_OK) return 1;
   }
   return 0;
@@ -160,11 +170,15 @@ static int see_pair(void *context, size_t index, const struct weigate_person *pe
 }
 
 static int read_pairs(void) {
-  struct weigate_key items[2] = {{.struct_size = sizeof(items[0]), .appid = kit_text(KIT_APPID), .openid = kit_text("left")},
-                                 {.struct_size = sizeof(items[0]), .appid = kit_text(KIT_APPID), .openid = kit_text("right")}};
+  char right[16];
+  snprintf(right, sizeof(right), "right%d", PAIR_BATCH - 1);
+  struct weigate_key items[2] = {{.struct_size = sizeof(items[0]), .appid = kit_text(KIT_APPID), .openid = kit_text("left0")},
+                                 {.struct_size = sizeof(items[0]), .appid = kit_text(KIT_APPID), .openid = kit_text(right)}};
   struct weigate_keys keys = {.struct_size = sizeof(keys), .stride = sizeof(items[0]), .count = 2, .items = items};
   struct pair pair = {{"", ""}};
-  while (strcmp(pair.names[0], "n299") != 0) {
+  char last[16];
+  snprintf(last, sizeof(last), "n%d", PAIR_ROUNDS - 1);
+  while (strcmp(pair.names[0], last) != 0) {
     if (kit->plugin.desc->load_people(kit->handle, kit_call(kit), &keys, 0, see_pair, &pair) != WEIGATE_OK) return 1;
     if (strcmp(pair.names[0], pair.names[1]) != 0) return 2;
   }
