@@ -2,6 +2,7 @@
  * storage_copy: weigatectl storage copy; the program's only thread. */
 #include <stdio.h>
 
+#include "ctl/generations.h"
 #include "ctl/progress.h"
 #include "ctl/two_stores.h"
 #include "move/copy.h"
@@ -61,6 +62,17 @@ static uint32_t choose_page(uint64_t rate) {
   return rate && quarter < PAGE_MAX ? (uint32_t)quarter : PAGE_MAX;
 }
 
+/* Does the configuration let the service write to both? A running one may not have read it yet: then the passes find out. */
+static bool is_mirrored(const struct two_stores *stores) {
+  const struct conf *conf = stores->from.conf;
+  const char *const pairs[2][2] = {{stores->from_end.name, stores->to_end.name}, {stores->to_end.name, stores->from_end.name}};
+  struct str plugin = str_of(conf_value(conf, "storage", "", "plugin", NULL));
+  struct str mirror = str_of(conf_value(conf, "storage", "", "mirror", NULL));
+  for (size_t i = 0; i < 2; i++)
+    if (str_eq(plugin, str_of(pairs[i][0])) && str_eq(mirror, str_of(pairs[i][1]))) return true;
+  return false;
+}
+
 int storage_copy_run(const struct ctl *ctl, struct err *err) {
   struct two_stores stores;
   struct copy_result result = {0};
@@ -70,11 +82,13 @@ int storage_copy_run(const struct ctl *ctl, struct err *err) {
                                    .to = stores.to_end,
                                    .source = stores.source,
                                    .restarts = ctl_has(ctl, CTL_RESTART),
+                                   .is_mirrored = is_mirrored(&stores),
                                    .page_limit = choose_page(copying.rate),
                                    .tell = show_progress,
                                    .context = &copying};
   progress_catch_signals();
-  int done = copy_run(&settings, &result, err);
+  int done = generations_wait_for_last(stores.from.conf) ? copy_run(&settings, &result, err)
+                                                         : err_set(err, "stopped before anything was copied");
   if (copying.is_begun) {
     progress_end(&copying.progress);
     print_result(&stores, &result, done == 0, ctl_has(ctl, CTL_JSON));

@@ -137,7 +137,7 @@ static void answer_all(struct batch *batch, bool is_again) {
       op->answer.item = (enum weigate_item)batch->results[i].outcome;
       op->answer.field = batch->results[i].field;
     }
-    if (op->kind == OP_CLAIM) op->answer.item = judge_claim(op->answer.item, is_again);
+    if (op->kind == OP_CLAIM) op->answer.item = judge_claim(op->answer.item, is_again || op->is_known);
     if ((op->kind == OP_TAKE || op->kind == OP_GET) && !op->tickets) op->answer.item = WEIGATE_ITEM_MISSING;
   }
 }

@@ -45,6 +45,7 @@ struct op {
   struct weigate_key key;
   uint32_t want;
   uint64_t cursor; /* in and out */
+  bool is_known;   /* OP_CLAIM: the same claim that is there word for word is ours, won elsewhere and copied here */
 
   /* What is answered. */
   struct store_answer answer;

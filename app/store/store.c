@@ -182,7 +182,10 @@ static size_t claim_in_stores_wait(struct store *store, const struct weigate_tic
   size_t won = 0;
   struct store_answer answer;
   for (size_t i = 0; i < store->sides_count; i++) {
-    side_ticket_wait(store, &store->sides[store->by_name[i]], OP_CLAIM, ticket, ret_found, &answer);
+    struct op *op = op_new_ticket(OP_CLAIM, ticket);
+    /* weigatectl storage copy may have brought into the second what was won in the first a moment ago. */
+    if (op) op->is_known = won > 0;
+    end_ticket(ask_side_wait(store, &store->sides[store->by_name[i]], op, &answer), &answer, ret_found);
     if (answer.class == WEIGATE_OK || !won) *ret_answer = answer;
     if (is_taken(&answer)) return won;
     won += answer.class == WEIGATE_OK;
