@@ -77,6 +77,9 @@ static void check_worker(struct doctor *doctor, const cJSON *worker) {
   else if (!is_true(worker, "ready"))
     doctor_say(doctor, DOCTOR_FAIL, "worker", "see the part on the store, and the log", "worker %.0f is not ready: %s", number,
                text_of(worker, "waits_for"));
+  else if (*text_of(worker, "waits_for"))
+    doctor_say(doctor, DOCTOR_WARN, "worker", "see the part on the store", "worker %.0f is degraded: %s", number,
+               text_of(worker, "waits_for"));
   else if (number_of(worker, "restarts") > 0)
     doctor_say(doctor, DOCTOR_WARN, "worker", "see the log for why", "worker %.0f was started again %.0f times", number,
                number_of(worker, "restarts"));

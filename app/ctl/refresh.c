@@ -221,6 +221,17 @@ static int run_refresh(const struct ctl *ctl, struct refresh_run *run, struct er
   return result;
 }
 
+static int refresh_with_mirror(const struct ctl *ctl, struct refresh_run *run, struct err *err) {
+  struct people mirror;
+  const char *plugin = run->people->conf->store.mirror.plugin;
+  if (!plugin) return run_refresh(ctl, run, err);
+  if (people_open_plugin(ctl, plugin, "storage.mirror", &mirror, err) != 0) return -1;
+  run->mirror = &mirror;
+  int result = run_refresh(ctl, run, err);
+  people_close(&mirror);
+  return result;
+}
+
 int refresh_run(const struct ctl *ctl, struct err *err) {
   struct people people;
   uint64_t older_than_us = ctl_number(ctl, CTL_OLDER_THAN, OLDER_THAN_MS) * 1000, limit = ctl_number(ctl, CTL_LIMIT, 0);
@@ -230,7 +241,7 @@ int refresh_run(const struct ctl *ctl, struct err *err) {
                             .stale_before_us = clock_wall_us() - (int64_t)older_than_us,
                             .rate = ctl_number(ctl, CTL_RATE, RATE_DEFAULT),
                             .left = limit ? limit : UINT64_MAX};
-  int result = run_refresh(ctl, &run, err);
+  int result = refresh_with_mirror(ctl, &run, err);
   people_close(&people);
   return result;
 }

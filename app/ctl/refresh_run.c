@@ -165,19 +165,24 @@ static enum refresh_end look_at_person(struct refresh_run *run, const char *open
   return known->is_open ? REFRESH_DONE : REFRESH_AGAIN;
 }
 
-/* Nobody was seen: first and last seen stay. */
+static int store_in(const struct people *people, const struct weigate_person *person, struct err *err) {
+  struct weigate_people batch = {.struct_size = sizeof batch, .stride = sizeof *person, .count = 1, .items = person};
+  struct weigate_result result;
+  if (people_merge(people, &batch, &result, err) != 0) return -1;
+  if (result.outcome != WEIGATE_ITEM_REJECTED) return 0;
+  return err_set(err, "the store refused %s of a profile", result.field ? result.field : "a field");
+}
+
+/* Nobody was seen: first and last seen stay. The mirror comes first: where it fails the person is still stale in the store, and
+ * has another turn. */
 static int store_news(struct refresh_run *run, const struct refresh *refresh, const struct known *known) {
   struct record record;
-  struct weigate_result result;
-  struct weigate_people batch = {
-      .struct_size = sizeof batch, .stride = sizeof record.person, .count = 1, .items = &record.person};
   struct err err = {""};
   int stored = refresh_record(refresh, &record) == 0 ? 0 : err_set(&err, "the kernel gives no random bytes: %m");
   record.person.first_seen_us = known->first_seen_us;
   record.person.last_seen_us = known->last_seen_us;
-  if (stored == 0) stored = people_merge(run->people, &batch, &result, &err);
-  if (stored == 0 && result.outcome == WEIGATE_ITEM_REJECTED)
-    stored = err_set(&err, "the store refused %s of a profile", result.field ? result.field : "a field");
+  if (stored == 0 && run->mirror) stored = store_in(run->mirror, &record.person, &err);
+  if (stored == 0) stored = store_in(run->people, &record.person, &err);
   if (stored != 0 && run->stop == REFRESH_GOES_ON) run->why = err;
   if (stored != 0) stop(run, REFRESH_STOP_STORE);
   return stored;

@@ -42,9 +42,10 @@ struct refresh_target {
 
 struct refresh_run {
   const struct people *people;
-  int64_t stale_before_us; /* profiles seen earlier are stale */
-  uint64_t rate;           /* people a second */
-  uint64_t left;           /* how many may still be asked about */
+  const struct people *mirror; /* NULL without storage.mirror; gets what the store gets */
+  int64_t stale_before_us;     /* profiles seen earlier are stale */
+  uint64_t rate;               /* people a second */
+  uint64_t left;               /* how many may still be asked about */
   struct progress progress;
   enum refresh_stop stop;
   struct err why; /* the sentence for the stop, or for the last person that failed */

@@ -5,6 +5,7 @@ import os
 import pty
 import shutil
 import signal
+import sqlite3
 import subprocess
 import time
 from email.utils import formatdate
@@ -365,3 +366,28 @@ def test_no_secret_stands_on_the_screen(rig, sandbox, person):
             sandbox.fault(kind, call='access_token', count=1)
         found = visit(rig)
         assert rig.secrets_in(found.text + found.stderr, 'the screen') == [] and sandbox.openid(person) not in found.text
+
+
+# --- spool and mirror -----------------------------------------------------------------------------------------------------------------
+
+def test_a_spool_that_is_off_or_not_safe_is_told(rig, sandbox):
+    assert visit(rig, variant(rig, storage={'spool_dir': 'off'})).is_('spool', 'warn', 'nobody can sign in')
+    (rig.dir / 'openspool').mkdir()
+    give(rig.dir / 'openspool', 0o777)
+    assert 'spool' in visit(rig, variant(rig, storage={'spool_dir': rig.dir / 'openspool'})).failed
+
+
+def test_what_waits_for_the_store_is_told(new_rig, sandbox, person):
+    rig = new_rig({'server': {'workers': 1}, 'storage': {'deadline': '300ms'}})
+    with sqlite3.connect(rig.store_path, isolation_level=None) as other:
+        other.execute('BEGIN IMMEDIATE')
+        assert Visitor(rig).sign_in(person).status == 200
+        found = visit(rig)
+        assert found.is_('spool', 'warn', 'wait for a store') and found.status == 0, found.text
+        other.execute('ROLLBACK')
+    eventually(lambda: visit(rig).is_('spool', 'ok', 'nothing waits'))
+
+
+def test_a_mirror_is_looked_at_too(rig, sandbox):
+    found = visit(rig, variant(rig, storage={'mirror': '/nonexistent/other.so'}))
+    assert found.status == 1 and found.is_('store', 'fail', '/nonexistent/other.so')

@@ -2,15 +2,20 @@
 """weigatectl refresh: stale profiles pulled again, each person once at a time, and what stops it. (L09)"""
 import json
 import re
+import shutil
 import signal
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+import cluster as clusters
 from rig import write_private
 from visitor import Visitor
-from wait import SLACK, Stopwatch, eventually
+from wait import BUILD, SLACK, Stopwatch, eventually
+
+needs_memory = pytest.mark.skipif(not list(BUILD.rglob('.libs/memory.so')), reason='built without the memory plugin')
+needs_postgres = pytest.mark.skipif(clusters.PROGRAMS is None or not list(BUILD.rglob('.libs/postgres.so')), reason='no PostgreSQL server, or no plugin')
 
 ALL = ('--older-than', '0s', '--rate', '1000')
 API_CALL = {'Accept': 'application/json', 'X-Requested-With': 'XMLHttpRequest', 'Sec-Fetch-Mode': 'cors'}
@@ -166,6 +171,65 @@ def test_who_is_erased_meanwhile_does_not_come_back(site, sandbox, person):
     site.ctl('people', 'erase', openid, '--yes')
     run.communicate(timeout=30 * SLACK)
     assert openid not in site.people() and site.sql('SELECT count(*) FROM token') == [(0,)]
+
+
+# --- other stores, and two of them ----------------------------------------------------------------------------------------------------
+
+@pytest.fixture(scope='module')
+def one_cluster(directory):
+    one = clusters.Cluster(directory / 'refreshcluster')
+    yield one
+    one.stop()
+
+
+def memory_conf(programs):
+    plugin = programs.directory / 'memory.so'
+    shutil.copy(programs.plugin('memory'), plugin)
+    plugin.chmod(0o755)
+    return plugin, {'path': lambda rig: rig.dir / 'data/people', 'size': '16M'}
+
+
+@needs_memory
+def test_the_memory_plugin_is_refreshed_and_forgets_as_well(new_rig, programs, sandbox, people):
+    plugin, options = memory_conf(programs)
+    check_plugin(new_rig({'server': {'workers': 1}, 'storage': {'plugin': plugin}, 'plugin memory': options}), sandbox, people)
+
+
+@needs_postgres
+def test_the_postgres_plugin_is_refreshed_and_forgets_as_well(new_rig, programs, one_cluster, sandbox, people):
+    rig = new_rig({'server': {'workers': 1}, 'storage': {'plugin': programs.postgres_plugin}, 'plugin postgres': {'dsn': one_cluster.dsn('weigate')}}, start=False)
+    rig.first.write_conf()
+    rig.ctl('storage', 'init')
+    rig.start()
+    check_plugin(rig, sandbox, people)
+
+
+def check_plugin(rig, sandbox, people):
+    one, other = people(2)
+    for each in (one, other):
+        Visitor(rig).sign_in(each)
+    before = rig.person(sandbox.openid(other))
+    sandbox.fault(person=one, call='refresh_token', errcode=42007)
+    sandbox.fault(person=other, call='userinfo', set={'nickname': '新名字'})
+    said = refresh(rig)
+    assert (said['refreshed'], said['sign_in_again'], said['status']) == (1, 1, 0)
+    assert refresh(rig)['sign_in_again'] == 1 and calls(sandbox, one, 'refresh_token') == 1
+    after = rig.person(sandbox.openid(other))
+    assert after['profile']['nickname'] == '新名字' and after['last_seen_at'] == before['last_seen_at']
+
+
+@needs_memory
+def test_a_mirror_gets_what_the_store_gets(new_rig, programs, sandbox, person):
+    plugin, options = memory_conf(programs)
+    rig = new_rig({'server': {'workers': 1}, 'storage': {'mirror': plugin}, 'plugin memory': options})
+    Visitor(rig).sign_in(person)
+    sandbox.fault(person=person, call='userinfo', set={'nickname': '新名字'})
+    assert refresh(rig)['refreshed'] == 1
+    for more in ([], ['--plugin', str(plugin)]):
+        assert json.loads(rig.ctl('people', 'show', sandbox.openid(person), '--json', *more).stdout)['profile']['nickname'] == '新名字'
+    rig.overrides['storage']['mirror'] = '/nonexistent/memory.so'
+    rig.first.write_conf()
+    assert 'storage.mirror' in rig.ctl('refresh', check=False).stderr
 
 
 # --- what stops it --------------------------------------------------------------------------------------------------------------------
