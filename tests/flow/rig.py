@@ -405,11 +405,17 @@ class Rig:
     def sandbox_agree(self, visitor, authorize_url, person):
         return self.sandbox.agree(visitor, authorize_url, person)
 
+    def as_service(self):
+        return {'env': self.first.environment(), 'stdin': subprocess.DEVNULL, 'cwd': '/',
+                **({'user': SERVICE_USER, 'group': SERVICE_USER, 'extra_groups': []} if IS_ROOT else {})}
+
     def run(self, program, *arguments):
         """A program as the service's user, to its end."""
-        return subprocess.run([str(program), '-c', str(self.first.conf), *arguments], capture_output=True, text=True, timeout=30 * SLACK,
-                              env=self.first.environment(), stdin=subprocess.DEVNULL, cwd='/',
-                              **({'user': SERVICE_USER, 'group': SERVICE_USER, 'extra_groups': []} if IS_ROOT else {}))
+        return subprocess.run([str(program), '-c', str(self.first.conf), *arguments], capture_output=True, text=True, timeout=30 * SLACK, **self.as_service())
+
+    def ctl_start(self, *arguments):
+        """weigatectl, running."""
+        return subprocess.Popen([str(self.programs.weigatectl), '-c', str(self.first.conf), *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **self.as_service())
 
     def weigate(self, *arguments):
         return self.run(self.programs.weigate, *arguments)

@@ -118,6 +118,18 @@ def test_one_store_under_two_names_is_noticed(stores):
     assert stores.copy('file', 'memory')[1]['done']
 
 
+def test_two_stores_of_one_plugin_are_two_names(stores):
+    """As docs/storage.md says: a copy of the plugin, named by its path."""
+    other = stores.plugins / 'file_new.so'
+    shutil.copy(stores.plugins / 'file.so', other)
+    other.chmod(0o755)
+    stores.options['file_new'] = {'path': stores.dir / 'new.db'}
+    stores.write_conf()
+    stores.fill('file', 50)
+    assert stores.copy('file', str(other))[1]['done']
+    assert stores.people(str(other)) == stores.people('file')
+
+
 def test_a_damaged_source_is_named_and_the_copy_does_not_pretend(stores):
     stores.fill('file', 600)
     path = stores.options['file']['path']
