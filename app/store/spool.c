@@ -237,9 +237,8 @@ static int erase_from(int dir_fd, struct spool_reader *reader, void *arg, struct
   struct erasure *erasure = arg;
   size_t before = erasure->changed;
   buf_init(&frames, FILE_MAX_BYTES);
-  SCOPE_CLOSE int lock_fd = openat(dir_fd, reader->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-  if (lock_fd < 0 || spool_lock(lock_fd, LOCK_EX) != 0)
-    return errno == ENOENT ? 0 : err_set(err, "%s: %s", reader->name, strerror(errno));
+  if (spool_lock(reader->fd, LOCK_EX) != 0) return err_set(err, "%s: %s", reader->name, strerror(errno));
+  reader->is_locked = true; /* until it is closed */
   if (!spool_reader_is_current(reader)) return 0;
   int result = rewrite_frames(erasure, reader, &frames);
   if (result == 0 && erasure->changed > before)

@@ -179,8 +179,9 @@ int spool_segment_write(int dir_fd, const char *name, const struct spool_head *h
 /* Under the lock nobody is in the middle of a write: what then is not whole never will be. */
 static int read_size(struct spool_reader *reader) {
   struct stat file;
-  if (spool_lock(reader->fd, LOCK_SH) != 0 || fstat(reader->fd, &file) != 0) return -1;
-  spool_lock(reader->fd, LOCK_UN);
+  if (!reader->is_locked && spool_lock(reader->fd, LOCK_SH) != 0) return -1;
+  if (fstat(reader->fd, &file) != 0) return -1;
+  if (!reader->is_locked) spool_lock(reader->fd, LOCK_UN);
   reader->size = (uint64_t)file.st_size;
   return 0;
 }

@@ -53,6 +53,7 @@ enum spool_found {
 struct spool_reader {
   int fd;
   char name[SPOOL_NAME_BYTES];
+  bool is_locked; /* by the caller, on fd; otherwise each look takes the lock for a moment */
   struct spool_head head;
   uint64_t offset, size;
   enum spool_found found;

@@ -84,6 +84,7 @@ static int connect_store(struct weigate_store *store, struct weigate_call *call,
 
 static bool is_poisoned(const struct faulty_control *control, const struct weigate_signins *batch) {
   for (size_t i = 0; control->poison && i < batch->count; i++) {
+    if (!batch->items[i].person) continue;
     struct weigate_text openid = batch->items[i].person->openid;
     if (openid.size == strlen(control->poison) && memcmp(openid.bytes, control->poison, openid.size) == 0) return true;
   }
@@ -100,6 +101,10 @@ static int record_signins(struct weigate_handle *handle, struct weigate_call *ca
   for (size_t i = 0; i < batch->count && (step.class == WEIGATE_OK || step.flags & FAULTY_DOES_IT); i++) {
     char key[80];
     const struct weigate_person *person = batch->items[i].person;
+    if (!person) {
+      results[i].outcome = WEIGATE_ITEM_NEW;
+      continue;
+    }
     snprintf(key, sizeof(key), "%.*s", (int)person->openid.size, person->openid.bytes);
     results[i].outcome = find(control, key) ? WEIGATE_ITEM_DUPLICATE : WEIGATE_ITEM_NEW;
     put(control, key, person->nickname);

@@ -143,6 +143,11 @@ unsigned spool_kit_writes(const struct spool_kit *kit, const char *key) {
   return place < 0 ? 0 : kit->control->records[place].writes;
 }
 
+void spool_kit_forget(struct spool_kit *kit) {
+  memset(kit->control->records, 0, sizeof(kit->control->records));
+  kit->control->record_count = 0;
+}
+
 int spool_kit_place(const struct spool_kit *kit, const char *key) {
   for (size_t i = 0; i < kit->control->record_count; i++)
     if (strcmp(kit->control->records[i].key, key) == 0) return (int)i;

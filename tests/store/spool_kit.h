@@ -41,6 +41,8 @@ enum drain_step spool_kit_drain(struct spool_kit *kit);
 /* How often that key was written to the store; the number of its first write among all (from 0), or -1. */
 unsigned spool_kit_writes(const struct spool_kit *kit, const char *key);
 int spool_kit_place(const struct spool_kit *kit, const char *key);
+/* The store forgets everything. */
+void spool_kit_forget(struct spool_kit *kit);
 /* The only segment's path, below the spool's directory or aside/ in it. */
 void spool_kit_segment(const struct spool_kit *kit, const char *below, char to[512]);
 struct spool_sight spool_kit_look(const struct spool_kit *kit);
