@@ -6,6 +6,10 @@
 
 #include "map.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* What RECORDS in a map look like; a map that says more was made by a later version. */
 #define RECORDS_SCHEMA 1
 
@@ -17,7 +21,7 @@ int records_connect(struct weigate_handle *handle, const struct map_ops *ops, co
 #if defined(__GNUC__)
 __attribute__((format(printf, 4, 5)))
 #endif
-int records_fail(struct weigate_handle *handle, int class, const char *native, const char *format, ...);
+int records_fail(struct weigate_handle *handle, int status, const char *native, const char *format, ...);
 
 /* The plugin's calls of the same names. */
 int records_record_signins(struct weigate_handle *handle, struct weigate_call *call, const struct weigate_signins *batch,
@@ -37,5 +41,9 @@ int records_maintain(struct weigate_handle *handle, struct weigate_call *call, u
 
 /* The tickets extension. */
 extern const struct weigate_tickets_v1 records_tickets;
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

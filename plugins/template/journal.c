@@ -33,12 +33,12 @@ static struct journal *journal_of(struct weigate_handle *handle) {
 
 /* What went wrong, in the host's words. */
 static int fail(struct journal *journal, const char *doing) {
-  int error = errno, class = WEIGATE_FAILED;
-  if (error == ENOSPC || error == EDQUOT || error == EFBIG) class = WEIGATE_FULL;
-  if (error == ENOENT || error == EACCES || error == ENOTDIR || error == EISDIR) class = WEIGATE_CONFIG;
-  if (error == EROFS) class = WEIGATE_READ_ONLY;
-  if (error == EIO) class = WEIGATE_UNAVAILABLE;
-  return records_fail(&journal->handle, class, NULL, "could not %s %s: %s", doing, journal->path, strerror(error));
+  int error = errno, status = WEIGATE_FAILED;
+  if (error == ENOSPC || error == EDQUOT || error == EFBIG) status = WEIGATE_FULL;
+  if (error == ENOENT || error == EACCES || error == ENOTDIR || error == EISDIR) status = WEIGATE_CONFIG;
+  if (error == EROFS) status = WEIGATE_READ_ONLY;
+  if (error == EIO) status = WEIGATE_UNAVAILABLE;
+  return records_fail(&journal->handle, status, NULL, "could not %s %s: %s", doing, journal->path, strerror(error));
 }
 
 static int fail_damaged(struct journal *journal) {
@@ -77,12 +77,12 @@ static void remove_entry(struct journal *journal, struct map_bytes key) {
 static int put_entry(struct journal *journal, struct map_bytes key, struct map_bytes value) {
   if (journal->count == journal->room) {
     size_t room = journal->room ? 2 * journal->room : 64;
-    struct entry *entries = realloc(journal->entries, room * sizeof(*entries));
+    struct entry *entries = (struct entry *)realloc(journal->entries, room * sizeof(*entries));
     if (!entries) return fail(journal, "remember");
     journal->entries = entries;
     journal->room = room;
   }
-  struct entry entry = {malloc(key.size + value.size), NULL, key.size, value.size};
+  struct entry entry = {(uint8_t *)malloc(key.size + value.size), NULL, key.size, value.size};
   if (!entry.key) return fail(journal, "remember");
   entry.value = entry.key + key.size;
   memcpy(entry.key, key.bytes, key.size);
@@ -111,12 +111,12 @@ static int apply(struct journal *journal, const uint8_t *at, size_t left) {
     struct map_bytes key = {at + CHANGE_BYTES, read_number(at + 1, 4)}, value = {NULL, read_number(at + 5, 4)};
     if (key.size > left - CHANGE_BYTES || value.size > left - CHANGE_BYTES - key.size) break;
     value.bytes = key.bytes + key.size;
-    int class = WEIGATE_OK;
+    int status = WEIGATE_OK;
     if (*at == 'p')
-      class = put_entry(journal, key, value);
+      status = put_entry(journal, key, value);
     else
       remove_entry(journal, key);
-    if (class != WEIGATE_OK) return class;
+    if (status != WEIGATE_OK) return status;
     left -= CHANGE_BYTES + key.size + value.size;
     at = value.bytes + value.size;
   }
@@ -134,7 +134,7 @@ static void write_head(const struct journal *journal, uint8_t *head, const uint8
 
 /* A size that is not its check's own is damage; nothing but zeros is what a power cut leaves of a write. */
 static bool is_head(const struct journal *journal, const uint8_t *head) {
-  static const uint8_t nothing[HEAD_BYTES];
+  static const uint8_t nothing[HEAD_BYTES] = {0};
   uint8_t hash[32];
   journal->handle.host->digest(head, 4, hash);
   return memcmp(head + 4, hash, 4) == 0 || memcmp(head, nothing, HEAD_BYTES) == 0;
@@ -150,19 +150,19 @@ static int read_transaction(struct journal *journal, uint64_t file_bytes, bool *
   if (!is_head(journal, head)) return fail_damaged(journal);
   uint64_t size = read_number(head, 4);
   if (size > left - HEAD_BYTES) return WEIGATE_OK;
-  uint8_t *changes = malloc(size + 1);
+  uint8_t *changes = (uint8_t *)malloc(size + 1);
   if (!changes) return fail(journal, "remember");
-  int class = WEIGATE_OK;
+  int status = WEIGATE_OK;
   if (pread(journal->fd, changes, size, (off_t)(journal->read_bytes + HEAD_BYTES)) != (ssize_t)size)
-    class = fail(journal, "read");
+    status = fail(journal, "read");
   write_head(journal, right, changes, size);
   bool is_same = memcmp(head, right, HEAD_BYTES) == 0, is_last = size == left - HEAD_BYTES;
-  if (class == WEIGATE_OK && !is_same && !is_last) class = fail_damaged(journal);
-  if (class == WEIGATE_OK && is_same) class = apply(journal, changes, size);
+  if (status == WEIGATE_OK && !is_same && !is_last) status = fail_damaged(journal);
+  if (status == WEIGATE_OK && is_same) status = apply(journal, changes, size);
   free(changes);
-  *ret_is_whole = class == WEIGATE_OK && is_same;
+  *ret_is_whole = status == WEIGATE_OK && is_same;
   if (*ret_is_whole) journal->read_bytes += HEAD_BYTES + size;
-  return class;
+  return status;
 }
 
 /* A file that was only begun has a part of the magic, or nothing. */
@@ -180,14 +180,14 @@ static int read_magic(struct journal *journal, uint64_t file_bytes) {
 static int catch_up(struct journal *journal) {
   struct stat file;
   bool is_whole = true;
-  int class = WEIGATE_OK;
+  int status = WEIGATE_OK;
   if (fstat(journal->fd, &file) != 0) return fail(journal, "look at");
   if ((uint64_t)file.st_size < journal->read_bytes)
     return records_fail(&journal->handle, WEIGATE_CORRUPT, NULL, "%s was cut short", journal->path);
-  if (journal->read_bytes == 0) class = read_magic(journal, (uint64_t)file.st_size);
+  if (journal->read_bytes == 0) status = read_magic(journal, (uint64_t)file.st_size);
   if (journal->read_bytes == 0) is_whole = false;
-  while (class == WEIGATE_OK && is_whole) class = read_transaction(journal, (uint64_t)file.st_size, &is_whole);
-  if (class != WEIGATE_OK || !journal->is_write || (uint64_t)file.st_size == journal->read_bytes) return class;
+  while (status == WEIGATE_OK && is_whole) status = read_transaction(journal, (uint64_t)file.st_size, &is_whole);
+  if (status != WEIGATE_OK || !journal->is_write || (uint64_t)file.st_size == journal->read_bytes) return status;
   return ftruncate(journal->fd, (off_t)journal->read_bytes) == 0 ? WEIGATE_OK : fail(journal, "cut");
 }
 
@@ -238,11 +238,11 @@ static void end(struct weigate_handle *handle) {
 static int begin(struct weigate_handle *handle, bool is_write) {
   struct journal *journal = journal_of(handle);
   journal->is_write = is_write;
-  int class = lock_file(journal);
-  if (class != WEIGATE_OK) return class;
-  class = catch_up(journal);
-  if (class != WEIGATE_OK) journal_reset(journal);
-  return class;
+  int status = lock_file(journal);
+  if (status != WEIGATE_OK) return status;
+  status = catch_up(journal);
+  if (status != WEIGATE_OK) journal_reset(journal);
+  return status;
 }
 
 static int seek(struct weigate_handle *handle, struct map_bytes key, struct map_bytes *ret_key, struct map_bytes *ret_value) {
@@ -261,7 +261,7 @@ static int seek(struct weigate_handle *handle, struct map_bytes key, struct map_
 static int note_change(struct journal *journal, char what, struct map_bytes key, struct map_bytes value) {
   size_t size = CHANGE_BYTES + key.size + value.size, needed = HEAD_BYTES + journal->changes_bytes + size;
   if (needed > journal->changes_room) {
-    uint8_t *changes = realloc(journal->changes, 2 * needed);
+    uint8_t *changes = (uint8_t *)realloc(journal->changes, 2 * needed);
     if (!changes) return fail(journal, "remember");
     journal->changes = changes;
     journal->changes_room = 2 * needed;
@@ -277,15 +277,15 @@ static int note_change(struct journal *journal, char what, struct map_bytes key,
 }
 
 static int put(struct weigate_handle *handle, struct map_bytes key, struct map_bytes value) {
-  int class = note_change(journal_of(handle), 'p', key, value);
-  return class == WEIGATE_OK ? put_entry(journal_of(handle), key, value) : class;
+  int status = note_change(journal_of(handle), 'p', key, value);
+  return status == WEIGATE_OK ? put_entry(journal_of(handle), key, value) : status;
 }
 
 static int remove_key(struct weigate_handle *handle, struct map_bytes key) {
   const struct map_bytes nothing = {NULL, 0};
-  int class = note_change(journal_of(handle), 'r', key, nothing);
-  if (class == WEIGATE_OK) remove_entry(journal_of(handle), key);
-  return class;
+  int status = note_change(journal_of(handle), 'r', key, nothing);
+  if (status == WEIGATE_OK) remove_entry(journal_of(handle), key);
+  return status;
 }
 
 /* Writes the noted changes behind what stands in the file; at its beginning, the magic first. Moves *at behind them. */
@@ -308,23 +308,23 @@ static int append(struct journal *journal, int fd, uint64_t *at) {
 
 static int commit(struct weigate_handle *handle) {
   struct journal *journal = journal_of(handle);
-  int class = journal->changes_bytes ? append(journal, journal->fd, &journal->read_bytes) : WEIGATE_OK;
-  if (class == WEIGATE_OK)
+  int status = journal->changes_bytes ? append(journal, journal->fd, &journal->read_bytes) : WEIGATE_OK;
+  if (status == WEIGATE_OK)
     journal->changes_bytes = 0;
   else if (ftruncate(journal->fd, (off_t)journal->read_bytes) != 0)
-    class = records_fail(handle, WEIGATE_OUTCOME_UNKNOWN, NULL, "could neither finish nor undo a write to %s", journal->path);
+    status = records_fail(handle, WEIGATE_OUTCOME_UNKNOWN, NULL, "could neither finish nor undo a write to %s", journal->path);
   end(handle);
-  return class;
+  return status;
 }
 
 /* Makes the name of a file survive a power cut too. */
 static int sync_directory(struct journal *journal) {
   char directory[4096 + 8];
   snprintf(directory, sizeof(directory), "%.*s", (int)(strrchr(journal->path, '/') - journal->path + 1), journal->path);
-  int fd = open(directory, O_RDONLY | O_CLOEXEC), class = WEIGATE_OK;
-  if (fd < 0 || fsync(fd) != 0) class = fail(journal, "sync the directory of");
+  int fd = open(directory, O_RDONLY | O_CLOEXEC), status = WEIGATE_OK;
+  if (fd < 0 || fsync(fd) != 0) status = fail(journal, "sync the directory of");
   if (fd >= 0) close(fd);
-  return class;
+  return status;
 }
 
 /* A new file of nothing but what is there now takes the place of the old one. */
@@ -332,23 +332,23 @@ static int compact(struct weigate_handle *handle) {
   struct journal *journal = journal_of(handle);
   char path[4096 + 8];
   snprintf(path, sizeof(path), "%s-new", journal->path);
-  int class = begin(handle, true);
+  int status = begin(handle, true);
   uint64_t at = 0;
-  if (class != WEIGATE_OK) return class;
-  for (size_t i = 0; i < journal->count && class == WEIGATE_OK; i++) {
+  if (status != WEIGATE_OK) return status;
+  for (size_t i = 0; i < journal->count && status == WEIGATE_OK; i++) {
     const struct entry *entry = &journal->entries[i];
     struct map_bytes key = {entry->key, entry->key_size}, value = {entry->value, entry->value_size};
-    class = note_change(journal, 'p', key, value);
+    status = note_change(journal, 'p', key, value);
   }
   int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (class == WEIGATE_OK && fd < 0) class = fail(journal, "rewrite");
-  if (class == WEIGATE_OK && journal->changes_bytes) class = append(journal, fd, &at);
-  if (class == WEIGATE_OK && rename(path, journal->path) != 0) class = fail(journal, "replace");
-  if (class != WEIGATE_OK) unlink(path);
-  if (class == WEIGATE_OK) class = sync_directory(journal);
+  if (status == WEIGATE_OK && fd < 0) status = fail(journal, "rewrite");
+  if (status == WEIGATE_OK && journal->changes_bytes) status = append(journal, fd, &at);
+  if (status == WEIGATE_OK && rename(path, journal->path) != 0) status = fail(journal, "replace");
+  if (status != WEIGATE_OK) unlink(path);
+  if (status == WEIGATE_OK) status = sync_directory(journal);
   if (fd >= 0) close(fd);
   journal_reset(journal);
-  return class;
+  return status;
 }
 
 static int measure(struct weigate_handle *handle, struct weigate_health *health) {

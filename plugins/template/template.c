@@ -2,7 +2,8 @@
  * template: the smallest complete storage plugin; copy it and begin. In each process once, after fork.
  *
  * It keeps people in a file of changes that every worker reads into memory: right for a few thousand people, and to learn from.
- * What every call means is <weigate/storage.h>; how to go on from here is README.md, one folder up. */
+ * It compiles as C99 and as C++. What every call means is <weigate/storage.h>; how to go on from here is README.md, one folder
+ * up. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,9 +22,9 @@ struct weigate_store {
   char path[PATH_BYTES + 1];
 };
 
-static int refuse(struct weigate_call *call, int class, const char *sentence) {
+static int refuse(struct weigate_call *call, int status, const char *sentence) {
   snprintf(call->message, sizeof(call->message), "%s", sentence);
-  return class;
+  return status;
 }
 
 /* Looks at the options, reaches for nothing yet. The host's struct may be longer or shorter than ours. */
@@ -32,7 +33,7 @@ static int open_store(const struct weigate_host *host, const struct weigate_valu
   const char *path = values[OPTION_PATH].is_set ? values[OPTION_PATH].text : NULL;
   if (!path || path[0] != '/' || strlen(path) > PATH_BYTES)
     return refuse(call, WEIGATE_CONFIG, "path must be the absolute path of a file");
-  struct weigate_store *store = calloc(1, sizeof(*store));
+  struct weigate_store *store = (struct weigate_store *)calloc(1, sizeof(*store));
   if (!store) return refuse(call, WEIGATE_FAILED, "out of memory");
   memcpy(&store->host, host, host->struct_size < sizeof(store->host) ? host->struct_size : sizeof(store->host));
   snprintf(store->path, sizeof(store->path), "%s", path);
@@ -50,16 +51,16 @@ static void disconnect(struct weigate_handle *handle) {
 }
 
 static int connect_store(struct weigate_store *store, struct weigate_call *call, struct weigate_handle **ret_handle) {
-  struct journal *journal = calloc(1, sizeof(*journal));
+  struct journal *journal = (struct journal *)calloc(1, sizeof(*journal));
   if (!journal) return refuse(call, WEIGATE_FAILED, "out of memory");
   journal->fd = -1;
   journal->path = store->path;
-  int class = records_connect(&journal->handle, &journal_ops, &store->host, call);
-  if (class == WEIGATE_OK)
+  int status = records_connect(&journal->handle, &journal_ops, &store->host, call);
+  if (status == WEIGATE_OK)
     *ret_handle = &journal->handle;
   else
     disconnect(&journal->handle);
-  return class;
+  return status;
 }
 
 static const void *find_extension(const char *id) {
@@ -67,12 +68,12 @@ static const void *find_extension(const char *id) {
 }
 
 static const struct weigate_option options[] = {
-    [OPTION_PATH] = {.struct_size = sizeof(struct weigate_option),
-                     .type = WEIGATE_TYPE_PATH,
-                     .flags = WEIGATE_OPTION_REQUIRED,
-                     .name = "path",
-                     .fallback = "/var/lib/weigate/profiles.journal",
-                     .help = "The file of changes, on a local file system; its directory must exist and be writable."},
+    {.struct_size = sizeof(struct weigate_option),
+     .type = WEIGATE_TYPE_PATH,
+     .flags = WEIGATE_OPTION_REQUIRED,
+     .name = "path",
+     .fallback = "/var/lib/weigate/profiles.journal",
+     .help = "The file of changes, on a local file system; its directory must exist and be writable."},
 };
 
 static const struct weigate_storage_plugin plugin = {

@@ -32,7 +32,7 @@ look_for ./weigate "$srcdir/app/master/weigate.8.in"
   grep -q "^.B $option\$" app/conf/weigate.conf.5 || { [ "$option" = path ] || { echo "weigate.conf.5: says nothing of $option"; exit 1; }; }
 done || status=1
 if command -v man > /dev/null; then
-  for page in app/conf/weigate.conf.5 app/master/weigate.8 app/ctl/weigatectl.1; do
+  for page in app/conf/weigate.conf.5 app/master/weigate.8 app/ctl/weigatectl.1 include/weigate-storage.3; do
     warnings=$(LC_ALL=C.UTF-8 MANROFFSEQ='' MANWIDTH=100 man --warnings -E UTF-8 -l -Tutf8 -Z "./$page" 2>&1 > /dev/null)
     [ -z "$warnings" ] || { echo "$page: $warnings"; status=1; }
   done
