@@ -33,13 +33,13 @@ static PGconn *start_connection(const struct weigate_store *store, const struct 
   struct keywords k = {.count = 0};
   const char *process = store->host.process;
   add(&k, "application_name", process && process[0] ? process : "weigate");
-  add(&k, "target_session_attrs", "read-write");
   add(&k, "tcp_user_timeout", "2000");
   add(&k, "keepalives_idle", "5");
   add(&k, "keepalives_interval", "2");
   add(&k, "keepalives_count", "3");
   for (const PQconninfoOption *o = store->options; o->keyword; o++)
     if (!host || !says_where(o->keyword)) add(&k, o->keyword, o->val);
+  if (store->wants_writes) add(&k, "target_session_attrs", "any");
   if (host) {
     add(&k, "host", host->name);
     add(&k, "hostaddr", host->address);
@@ -63,6 +63,23 @@ static int check_encoding(struct weigate_handle *handle, struct weigate_call *ca
   return WEIGATE_CONFIG;
 }
 
+/* Whether it takes writes is asked of the server itself: libpq would believe the connection's first words, and a PgBouncer
+ * repeats for ever what its server was when it met it. */
+static int check_writes(struct weigate_handle *handle, struct weigate_call *call, uint64_t until_ms) {
+  struct question question = {.sql = "SHOW transaction_read_only", .doing = "ask whether it takes writes"};
+  uint64_t deadline_ms = handle->deadline_ms;
+  PGresult *result = NULL;
+  handle->deadline_ms = until_ms;
+  int class = handle_ask_raw(handle, call, &question, &result);
+  handle->deadline_ms = deadline_ms;
+  if (class == WEIGATE_OK && (PQntuples(result) != 1 || strcmp(PQgetvalue(result, 0, 0), "on") == 0)) {
+    snprintf(call->message, sizeof(call->message), "session is read-only: it is a standby, or was set so");
+    class = WEIGATE_READ_ONLY;
+  }
+  PQclear(result);
+  return class;
+}
+
 /* One host, until then. On failure there is no connection. */
 static int connect_one(struct weigate_handle *handle, struct weigate_call *call, const struct host *host, uint64_t until_ms) {
   handle->conn = start_connection(handle->store, host);
@@ -82,6 +99,7 @@ static int connect_one(struct weigate_handle *handle, struct weigate_call *call,
   if (class == WEIGATE_OK && (state != PGRES_POLLING_OK || PQsetnonblocking(handle->conn, 1) != 0))
     class = fault_connection(handle->conn, call);
   if (class == WEIGATE_OK) class = check_encoding(handle, call);
+  if (class == WEIGATE_OK && handle->store->wants_writes) class = check_writes(handle, call, until_ms);
   if (class != WEIGATE_OK) handle_drop(handle);
   return class;
 }
@@ -137,9 +155,4 @@ int connect_any(struct weigate_handle *handle, struct weigate_call *call) {
                                : connect_one(handle, call, NULL, handle->store->host.mono_ms() + handle_ms_left(handle));
   if (class == WEIGATE_OK) call->native[0] = call->message[0] = '\0';
   return class;
-}
-
-void connect_elsewhere(struct weigate_handle *handle) {
-  struct hosts *hosts = &handle->store->hosts;
-  if (hosts->count > 1) atomic_store(&hosts->first, (atomic_load(&hosts->first) + 1) % hosts->count);
 }

@@ -7,8 +7,5 @@
 
 /* Makes handle->conn, which must be NULL. WEIGATE_OK, or a class and a sentence that names each host that was tried. */
 int connect_any(struct weigate_handle *handle, struct weigate_call *call);
-/* The server we are connected to takes no writes, whatever it or a pooler said at first: the next attempt begins with another
- * one. */
-void connect_elsewhere(struct weigate_handle *handle);
 
 #endif

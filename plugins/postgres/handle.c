@@ -74,8 +74,10 @@ static bool is_alive(struct weigate_handle *handle) {
 
 int handle_reach(struct weigate_handle *handle, struct weigate_call *call) {
   if (handle->conn && !is_alive(handle)) handle_drop(handle);
-  handle->is_fresh = !handle->conn;
-  return handle->conn ? WEIGATE_OK : connect_any(handle, call);
+  bool is_fresh = !handle->conn;
+  int class = is_fresh ? connect_any(handle, call) : WEIGATE_OK;
+  handle->is_fresh = is_fresh;
+  return class;
 }
 
 /* --- asking --- */
@@ -163,9 +165,7 @@ int handle_ask_raw(struct weigate_handle *handle, struct weigate_call *call, con
   PQclear(result);
   if (!is_broken && class != WEIGATE_READ_ONLY && class != WEIGATE_UNAVAILABLE) return class;
   if (!is_broken) {
-    /* The next call looks for the primary again; where we have just come from there, not at the same place. */
-    if (class == WEIGATE_READ_ONLY && handle->is_fresh) connect_elsewhere(handle);
-    handle_drop(handle);
+    handle_drop(handle); /* so that the next call looks for the primary again */
     return class;
   }
   class = fault_class(call->native[0] ? call->native + strlen("SQLSTATE ") : "");

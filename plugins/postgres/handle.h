@@ -16,6 +16,7 @@ struct weigate_store {
   struct weigate_host host;
   PQconninfoOption *options; /* dsn, taken apart */
   struct hosts hosts;
+  bool wants_writes; /* target_session_attrs is read-write or primary, or not said */
 };
 
 struct weigate_handle {

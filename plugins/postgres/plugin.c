@@ -39,6 +39,8 @@ static int read_dsn(struct weigate_store *store, const char *dsn, struct weigate
              "dsn cannot be read; write it as libpq does, such as: host=/run/postgresql dbname=weigate user=weigate_app");
     return WEIGATE_CONFIG;
   }
+  const char *target = hosts_option(store->options, "target_session_attrs");
+  store->wants_writes = target[0] == '\0' || strcmp(target, "read-write") == 0 || strcmp(target, "primary") == 0;
   return hosts_read(&store->hosts, store->options) == 0 ? check_options(store, call) : handle_no_memory(call);
 }
 

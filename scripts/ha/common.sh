@@ -51,7 +51,7 @@ finish() {
   for ((i = ${#pids[@]} - 1; i >= 0; i--)); do kill "${pids[i]}" 2>/dev/null || true; done
   for data in "${datas[@]}"; do
     # A frozen server does not hear.
-    [ -f "$data/postmaster.pid" ] && kill -CONT "$(head -1 "$data/postmaster.pid")" 2>/dev/null
+    kill -CONT "$(head -1 "$data/postmaster.pid" 2>/dev/null)" 2>/dev/null || true
     as_postgres "$programs/pg_ctl" -D "$data" -m immediate stop >/dev/null 2>&1 || true
   done
   for ((i = ${#pids[@]} - 1; i >= 0; i--)); do
@@ -81,6 +81,7 @@ free_port() {
     [[ $ports == *" $try "* ]] && continue
     (exec 3<>"/dev/tcp/127.0.0.1/$try") 2>/dev/null && continue
     ports+="$try "
+    # shellcheck disable=SC2034 # whoever calls reads it
     port=$try
     return 0
   done
@@ -138,6 +139,17 @@ server_start() {
   datas+=("$data")
   start "$name" "$programs/postgres" -D "$data" -p "$its_port" -k "$dir/sockets" -h 127.0.0.1 -c shared_buffers=32MB "$@"
   await 30 "$name accepts connections" "$programs/pg_isready" -q -h "$dir/sockets" -p "$its_port"
+}
+
+# standby NAME PORT OF_PORT [FILE]: a streaming standby of a server of ours, with the settings of FILE.
+standby() {
+  local name=$1 its_port=$2 of=$3 file=${4:-}
+  as_postgres "$programs/pg_basebackup" -D "$dir/$name" -h "$dir/sockets" -p "$of" -U postgres -c fast -R -C -S "$name" >"$dir/log/$name.copy.log" 2>&1 ||
+    { cat "$dir/log/$name.copy.log" >&2; fail "pg_basebackup failed"; }
+  as_postgres sh -c "echo \"primary_conninfo = 'host=127.0.0.1 port=$of user=postgres application_name=$name'\" >>'$dir/$name/postgresql.auto.conf'"
+  # Read with our rights: a clone may lie where postgres cannot go.
+  [ -z "$file" ] || as_postgres tee -a "$dir/$name/postgresql.conf" <"$file" >/dev/null
+  server_start "$name" "$its_port"
 }
 
 # sql PORT DATABASE STATEMENT: as postgres, over the socket.
