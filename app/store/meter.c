@@ -6,12 +6,13 @@
 #include "base/metrics.h"
 #include "base/scope.h"
 
-enum { METRIC_CALLS, METRIC_CLASSES, METRIC_BATCHES, METRIC_REFUSED, METRIC_WAIT, METRIC_CALL_TIME, METRIC_COUNT };
+enum { METRIC_CALLS, METRIC_CLASSES, METRIC_BATCHES, METRIC_REFUSED, METRIC_WAIT, METRIC_CALL_TIME, METRIC_RESENT, METRIC_COUNT };
 
 static const char *const kinds[OP_KINDS] = {"record", "claim", "put", "take", "get", "load", "scan"};
 static const char *const classes[] = {"ok",        "invalid",     "unsupported",  "config",          "auth",
                                       "busy",      "unavailable", "timeout",      "outcome_unknown", "full",
                                       "read_only", "corrupt",     "schema_newer", "failed"};
+static const char *const resent[] = {"ok", "refused"};
 /* Upper ends of batch sizes; WEIGATE_BATCH_MAX is the last. */
 static const size_t batch_ends[] = {1, 4, 16, 64, 256, WEIGATE_BATCH_MAX};
 static const char *const batch_names[] = {"1", "4", "16", "64", "256", "1024"};
@@ -55,6 +56,13 @@ static struct metric store_metrics[METRIC_COUNT] = {
                           .label = "op",
                           .values = kinds,
                           .count = OP_KINDS},
+    [METRIC_RESENT] = {.name = "store_resent_total",
+                       .help =
+                           "Records sent again because another server took the store's place (a fail-over), by how that ended.",
+                       .type = METRIC_COUNTER,
+                       .label = "result",
+                       .values = resent,
+                       .count = COUNT(resent)},
 };
 
 void meter_register(void) {
@@ -77,4 +85,8 @@ void meter_call(enum op_kind kind, int class, uint64_t us) {
 
 void meter_refused(enum op_kind kind) {
   metric_add(&store_metrics[METRIC_REFUSED], kind, 1);
+}
+
+void meter_resent(bool is_done) {
+  metric_add(&store_metrics[METRIC_RESENT], is_done ? 0 : 1, 1);
 }

@@ -13,5 +13,7 @@ void meter_batch(struct op *const *ops, size_t count);
 void meter_call(enum op_kind kind, int class, uint64_t us);
 /* An op was answered without reaching a plugin. Any thread. */
 void meter_refused(enum op_kind kind);
+/* One record that was sent again after another server took the store's place: it has it now, or refused it. */
+void meter_resent(bool is_done);
 
 #endif

@@ -20,6 +20,7 @@ static struct op *new_op(enum op_kind kind, size_t text_bytes) {
   struct op *op = calloc(1, sizeof(*op) + text_bytes);
   if (!op) return NULL;
   op->kind = kind;
+  op->memory_bytes = sizeof(*op) + text_bytes;
   op->tickets_end = &op->tickets;
   return op;
 }

@@ -37,6 +37,11 @@ struct op {
   struct loop_task done; /* posted to the loop when DONE */
   void *waiter;          /* loop's thread only */
 
+  /* While a resend has it, the loop's thread only. */
+  struct op *kept_next;
+  uint64_t kept_us;
+  size_t memory_bytes; /* of the op and its texts */
+
   /* What is asked: as the kind needs; texts point into bytes. */
   struct weigate_signin signin;
   struct weigate_person person;

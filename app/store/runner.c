@@ -60,6 +60,7 @@ static void note_health(struct runner_shared *shared, const struct weigate_healt
   pthread_mutex_lock(&shared->lock);
   shared->health = *health;
   pthread_mutex_unlock(&shared->lock);
+  resend_server(shared->resend, health->server);
 }
 
 static void note_down(struct runner *runner, int class, const char *message) {

@@ -7,6 +7,7 @@
 
 #include "store/half.h"
 #include "store/queue.h"
+#include "store/resend.h"
 
 /* What the threads of one store share and report. */
 struct runner_shared {
@@ -14,8 +15,9 @@ struct runner_shared {
   struct queue *queue;
   size_t batch_max;
   uint64_t deadline_ms;
-  bool has_spool;       /* what came of a write may stay unknown: it is sent again from there */
-  pthread_mutex_t lock; /* the rest */
+  struct resend *resend; /* told which server answers */
+  bool has_spool;        /* what came of a write may stay unknown: it is sent again from there */
+  pthread_mutex_t lock;  /* the rest */
   pthread_cond_t ended;
   size_t running;
   int last_class;

@@ -24,6 +24,7 @@ static size_t writers_of(const struct side *side, size_t threads) {
 static int start_runners(struct side *side, struct loop *loop, size_t threads, struct err *err) {
   size_t writers = writers_of(side, threads);
   if (queue_new(loop, writers == threads, writers, threads - writers, &side->shared.queue, err) != 0) return -1;
+  resend_init(&side->resend, loop, side->shared.queue);
   for (size_t i = 0; i < threads; i++) {
     enum queue_lane lane = i < writers ? QUEUE_WRITES : QUEUE_READS;
     if (runner_start(&side->shared, lane, i == threads - 1, i == 0, &side->runners[i], err) != 0) return -1;
@@ -44,6 +45,7 @@ int side_start(struct side *side, struct loop *loop, const struct plugin_setting
   shared->batch_max = within(settings->batch_max, WEIGATE_BATCH_MAX);
   shared->deadline_ms = settings->deadline_ms;
   shared->has_spool = settings->spool.dir != NULL;
+  shared->resend = &side->resend;
   shared->health.state = WEIGATE_DOWN;
   snprintf(shared->health.text, sizeof(shared->health.text), "not asked yet");
   if (start_runners(side, loop, within(settings->threads, SIDE_THREADS_MAX), err) != 0) return -1;
@@ -66,6 +68,7 @@ int side_stop(struct side *side) {
   }
   for (size_t i = 0; i < side->runner_count; i++) runner_join(side->runners[i]);
   drain_join(side->drain);
+  resend_done(&side->resend);
   queue_free(shared->queue);
   plugin_unload(&shared->plugin);
   runner_shared_done(shared);

@@ -4,6 +4,7 @@
 #define WEIGATE_STORE_SIDE_H
 
 #include "store/drain.h"
+#include "store/resend.h"
 
 /* Handles of one worker; a store is seldom faster with more. */
 #define SIDE_THREADS_MAX 64
@@ -13,6 +14,7 @@ struct side {
   struct runner_shared shared;
   struct runner *runners[SIDE_THREADS_MAX];
   size_t runner_count;
+  struct resend resend;
   struct drain *drain; /* NULL without a spool */
 };
 

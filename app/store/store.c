@@ -111,6 +111,15 @@ static bool spool_wait(struct store *store, const struct asked *failed, const st
   return is_kept;
 }
 
+/* What must survive a power cut must survive a fail-over too. */
+static void end_write(struct side *side, struct asked *asked) {
+  bool is_lasting = asked->op && (asked->op->kind == OP_RECORD || asked->op->ticket.flags & WEIGATE_TICKET_DURABLE);
+  if (asked->answer.class == WEIGATE_OK && is_lasting)
+    resend_keep(&side->resend, asked->op);
+  else
+    op_free(asked->op);
+}
+
 /* To all sides at once. The answer is the first side's; what a side did not take is in the spool. */
 static void write_wait(struct store *store, const struct weigate_signin *signin, const struct weigate_ticket *ticket,
                        struct store_answer *ret_answer) {
@@ -123,7 +132,7 @@ static void write_wait(struct store *store, const struct weigate_signin *signin,
   for (size_t i = 0; i < store->sides_count; i++) {
     note_trouble(store, &asked[i], kind);
     is_complete = is_complete && asked[i].answer.class == WEIGATE_OK;
-    op_free(asked[i].op);
+    end_write(&store->sides[i], &asked[i]);
   }
   *ret_answer = asked[0].answer;
   if (is_complete || !store->spooler || asked[0].answer.class == WEIGATE_UNSUPPORTED) return;

@@ -162,6 +162,7 @@ static int health(struct weigate_handle *handle, struct weigate_call *call, stru
   int class = next_step(control, FAULTY_HEALTH).class;
   ret_health->state = WEIGATE_UP;
   ret_health->people_estimate = control->record_count;
+  ret_health->server = control->server;
   pthread_mutex_unlock(&control->lock);
   return fail(call, class);
 }

@@ -44,6 +44,7 @@ struct faulty_control {
   const char *poison; /* an openid: a batch that holds it is FAILED as a whole */
   struct faulty_record records[FAULTY_KEYS];
   size_t record_count;
+  uint64_t server; /* what health says */
 };
 
 #endif

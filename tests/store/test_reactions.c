@@ -388,6 +388,47 @@ static void a_stop_does_not_wait_for_ever(void **state) {
   assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+/* Another server answers from now on, and lacks all that the old one had. */
+static void fail_over(uint64_t server) {
+  pthread_mutex_lock(&rig->control.lock);
+  rig->control.server = server;
+  memset(rig->control.records, 0, sizeof(rig->control.records));
+  rig->control.record_count = 0;
+  pthread_mutex_unlock(&rig->control.lock);
+}
+
+static void what_an_old_server_acknowledged_is_sent_again_to_the_new_one(void **state) {
+  (void)state;
+  rig->settings.threads = 1; /* health is asked right after connecting, before the first write */
+  rig->control.server = 7;
+  start_store();
+  wait_for_calls(FAULTY_HEALTH, 1);
+  assert_int_equal(run(record, "o1").answer.class, WEIGATE_OK);
+  assert_int_equal(run(record, "o2").answer.class, WEIGATE_OK);
+  fail_over(8);
+  script(FAULTY_WRITE, WEIGATE_UNAVAILABLE, 0);
+  assert_int_equal(run(record, "o3").answer.class, WEIGATE_OK);
+  while (writes_of("o1") == 0 || writes_of("o2") == 0) loop_turn(rig->loop, 1000);
+  assert_int_equal(writes_of("o1"), 1);
+  assert_int_equal(writes_of("o2"), 1);
+}
+
+/* While it fails they are kept, and go again. */
+static void sending_again_is_not_given_up(void **state) {
+  (void)state;
+  rig->settings.threads = 1;
+  rig->control.server = 7;
+  start_store();
+  wait_for_calls(FAULTY_HEALTH, 1);
+  assert_int_equal(run(record, "o1").answer.class, WEIGATE_OK);
+  fail_over(8);
+  script(FAULTY_READ, WEIGATE_UNAVAILABLE, 0);
+  for (int i = 0; i < 2; i++) script(FAULTY_WRITE, WEIGATE_FULL, 0);
+  run(load, "o9");
+  while (writes_of("o1") == 0) loop_turn(rig->loop, 1000);
+  assert_int_equal(calls_of(FAULTY_WRITE), 4);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 
 int main(void) {
@@ -409,6 +450,8 @@ int main(void) {
       TEST(an_answer_beyond_the_limits_is_refused),
       TEST(an_unknown_class_is_read_as_failed),
       TEST(health_is_known_without_waiting),
+      TEST(what_an_old_server_acknowledged_is_sent_again_to_the_new_one),
+      TEST(sending_again_is_not_given_up),
       TEST(a_stop_does_not_wait_for_ever),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
