@@ -444,7 +444,7 @@ BEGIN
   END IF;
   -- Also later rows may still show attributes of before: what the person said anew is in profile.
   DELETE FROM weigate.profile_history WHERE profile_no = who;
-  DELETE FROM weigate.person_link WHERE profile_no = who;
+  PERFORM weigate.mart_forget(who);
   PERFORM weigate.events_erase(who, at);
   RETURN old.first_seen_at IS NOT NULL;
 END $$;

@@ -8,17 +8,41 @@ COMMENT ON SCHEMA weigate_mart IS 'For analysts: views with an explanation each 
 CREATE TABLE weigate.person_link (
   profile_no bigint PRIMARY KEY,
   person_no bigint NOT NULL,
-  first_day date
-);
-CREATE INDEX person_link_person ON weigate.person_link (person_no);
-COMMENT ON TABLE weigate.person_link IS 'Profiles of people who are known in two or more accounts by their unionid; everybody else is one profile. Made anew by mart_refresh().';
+  first_day date,
+  profile_day date,
+  person_day date,
+  app_no smallint NOT NULL
+) WITH (fillfactor = 80);
+COMMENT ON TABLE weigate.person_link IS 'Profiles of people who are known in two or more accounts by their unionid; everybody else is one profile. Brought up to date by mart_refresh().';
 COMMENT ON COLUMN weigate.person_link.profile_no IS 'The profile.';
 COMMENT ON COLUMN weigate.person_link.person_no IS 'The person: the smallest profile_no with this unionid.';
 COMMENT ON COLUMN weigate.person_link.first_day IS 'First day with a completed sign-in in any of the accounts; NULL: none.';
+COMMENT ON COLUMN weigate.person_link.profile_day IS 'Latest day of this profile, up to mart_state.through_day.';
+COMMENT ON COLUMN weigate.person_link.person_day IS 'Latest day of the person in any account, likewise.';
+COMMENT ON COLUMN weigate.person_link.app_no IS 'The profile''s account.';
+
+CREATE TABLE weigate.link_period (
+  profile_no bigint NOT NULL,
+  link_no integer NOT NULL,
+  recorded_person_no bigint NOT NULL,
+  valid_from timestamptz NOT NULL,
+  valid_to timestamptz,
+  recorded_at timestamptz,
+  app_no smallint NOT NULL,
+  PRIMARY KEY (profile_no, link_no)
+);
+COMMENT ON TABLE weigate.link_period IS 'Periods in which what was known of a profile''s link to a person did not change. Made of profile_history by mart_refresh().';
+COMMENT ON COLUMN weigate.link_period.profile_no IS 'The profile.';
+COMMENT ON COLUMN weigate.link_period.link_no IS 'Place among the profile''s links; 0: before the first.';
+COMMENT ON COLUMN weigate.link_period.recorded_person_no IS 'The person, as it was known then: the profile that had this unionid first.';
+COMMENT ON COLUMN weigate.link_period.valid_from IS 'Begin.';
+COMMENT ON COLUMN weigate.link_period.valid_to IS 'End; NULL: still.';
+COMMENT ON COLUMN weigate.link_period.recorded_at IS 'When the link came into the database.';
+COMMENT ON COLUMN weigate.link_period.app_no IS 'The profile''s account.';
 
 CREATE TABLE weigate.mart_state (
   is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only),
-  through_day date NOT NULL DEFAULT '-infinity',
+  through_day date NOT NULL DEFAULT '1970-01-01',
   whole_at timestamptz NOT NULL DEFAULT '-infinity',
   is_link_due boolean NOT NULL DEFAULT false,
   refreshed_at timestamptz NOT NULL DEFAULT '-infinity',

@@ -6,7 +6,7 @@
 -- in several are counted once.
 
 -- Now, by the mart's clock: an analyst may look at the mart as of another time (SET weigate.now = '2026-06-30 20:00+08').
-CREATE FUNCTION weigate_mart.clock() RETURNS timestamptz LANGUAGE sql STABLE AS $$
+CREATE FUNCTION weigate_mart.clock() RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE AS $$
   SELECT coalesce(nullif(current_setting('weigate.now', true), '')::timestamptz, now())
 $$;
 COMMENT ON FUNCTION weigate_mart.clock() IS 'Now, or what the setting weigate.now says: what "today" is in every view. SET weigate.now = ''2026-06-30 20:00+08'' shows the mart''s last-n-days views as of then.';
@@ -25,26 +25,62 @@ COMMENT ON COLUMN weigate.unit_day.unit IS 'profile_no, or person_no under app_n
 COMMENT ON COLUMN weigate.unit_day.day IS 'The day.';
 COMMENT ON COLUMN weigate.unit_day.is_first IS 'The first one.';
 
--- Which profiles are one person. Only what changed is written; true if anything did.
-CREATE FUNCTION weigate.mart_refresh_links() RETURNS boolean LANGUAGE plpgsql AS $$
+-- Which profiles are one person, and when it was seen last up to a day. Only what changed is written; true if a link did.
+CREATE FUNCTION weigate.mart_refresh_links(through date) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE changes bigint;
 BEGIN
   WITH member AS MATERIALIZED (
-    SELECT p.profile_no, min(p.profile_no) OVER person AS person_no, min(a.first_login_day) OVER person AS first_day
+    SELECT p.profile_no, p.app_no, p.unionid, app.open_platform_id, a.first_login_day, CASE WHEN a.last_login_day <= through THEN a.last_login_day
+        ELSE (SELECT max(d.day) FROM weigate.user_day d WHERE d.profile_no = p.profile_no AND d.day <= through AND d.day > through - 31) END AS profile_day
       FROM (SELECT unionid FROM weigate.profile WHERE unionid IS NOT NULL GROUP BY unionid HAVING count(*) > 1) u
       JOIN weigate.profile p USING (unionid) JOIN weigate.app USING (app_no) LEFT JOIN weigate.profile_activity a USING (profile_no)
-      WINDOW person AS (PARTITION BY app.open_platform_id, p.unionid)
+  ), person AS MATERIALIZED (
+    SELECT profile_no, min(profile_no) OVER same AS person_no, min(first_login_day) OVER same AS first_day, profile_day, max(profile_day) OVER same AS person_day, app_no,
+        count(*) OVER same AS members
+      FROM member WINDOW same AS (PARTITION BY open_platform_id, unionid)
   ), gone AS (
-    DELETE FROM weigate.person_link l WHERE NOT EXISTS (SELECT FROM member m WHERE m.profile_no = l.profile_no) RETURNING 1
+    DELETE FROM weigate.person_link l WHERE NOT EXISTS (SELECT FROM person p WHERE p.profile_no = l.profile_no AND p.members > 1) RETURNING 1
   ), put AS (
-    INSERT INTO weigate.person_link AS l SELECT * FROM member
-      ON CONFLICT (profile_no) DO UPDATE SET person_no = excluded.person_no, first_day = excluded.first_day
-        WHERE (l.person_no, l.first_day) IS DISTINCT FROM (excluded.person_no, excluded.first_day)
-      RETURNING 1
-  ) SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM put) INTO changes;
+    INSERT INTO weigate.person_link AS l (profile_no, person_no, first_day, profile_day, person_day, app_no)
+      SELECT profile_no, person_no, first_day, profile_day, person_day, app_no FROM person WHERE members > 1
+      ON CONFLICT (profile_no) DO UPDATE SET person_no = excluded.person_no, first_day = excluded.first_day, profile_day = excluded.profile_day, person_day = excluded.person_day
+        WHERE (l.person_no, l.first_day, l.profile_day, l.person_day) IS DISTINCT FROM (excluded.person_no, excluded.first_day, excluded.profile_day, excluded.person_day)
+      RETURNING l.person_no, (SELECT o.person_no FROM weigate.person_link o WHERE o.profile_no = l.profile_no) AS before_no
+  ) SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM put WHERE person_no IS DISTINCT FROM before_no) INTO changes;
   RETURN changes > 0;
 END $$;
-COMMENT ON FUNCTION weigate.mart_refresh_links IS 'Finds the profiles that are one person; true if anything changed.';
+COMMENT ON FUNCTION weigate.mart_refresh_links IS 'Finds the profiles that are one person; true if any link changed.';
+
+-- What history says of links, as periods. The number that a linked period carries is the profile that had the unionid first: it stays the
+-- same whoever joins later, and no period without a link carries it at the same time.
+CREATE FUNCTION weigate.mart_refresh_link_periods() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  WITH said AS (
+    SELECT profile_no, unionid, min(observed_at) AS observed_at, min(recorded_at) AS recorded_at FROM weigate.profile_history WHERE unionid IS NOT NULL GROUP BY profile_no, unionid
+  ), link AS MATERIALIZED (
+    SELECT s.profile_no, s.observed_at, s.recorded_at, p.app_no, first_value(s.profile_no) OVER (PARTITION BY a.open_platform_id, s.unionid ORDER BY s.observed_at, s.profile_no) AS recorded_person_no,
+        lead(s.observed_at) OVER links AS valid_to, row_number() OVER links AS link_no
+      FROM said s JOIN weigate.profile p USING (profile_no) JOIN weigate.app a USING (app_no) WINDOW links AS (PARTITION BY s.profile_no ORDER BY s.observed_at, s.unionid)
+  ), period AS MATERIALIZED (
+    SELECT profile_no, link_no, recorded_person_no, observed_at AS valid_from, valid_to, recorded_at, app_no FROM link
+    UNION ALL
+    SELECT p.profile_no, 0, p.profile_no, p.first_seen_at, k.observed_at, NULL, p.app_no
+      FROM weigate.profile p LEFT JOIN link k ON k.profile_no = p.profile_no AND k.link_no = 1 WHERE k.profile_no IS NULL OR p.first_seen_at < k.observed_at
+  ), gone AS (
+    DELETE FROM weigate.link_period l WHERE NOT EXISTS (SELECT FROM period p WHERE p.profile_no = l.profile_no AND p.link_no = l.link_no)
+  )
+  INSERT INTO weigate.link_period AS l (profile_no, link_no, recorded_person_no, valid_from, valid_to, recorded_at, app_no) SELECT * FROM period
+    ON CONFLICT (profile_no, link_no) DO UPDATE SET recorded_person_no = excluded.recorded_person_no, valid_from = excluded.valid_from, valid_to = excluded.valid_to, recorded_at = excluded.recorded_at
+      WHERE (l.recorded_person_no, l.valid_from, l.valid_to, l.recorded_at) IS DISTINCT FROM (excluded.recorded_person_no, excluded.valid_from, excluded.valid_to, excluded.recorded_at);
+END $$;
+COMMENT ON FUNCTION weigate.mart_refresh_link_periods IS 'Brings link_period up to date with profile_history.';
+
+-- Called by an erasure.
+CREATE FUNCTION weigate.mart_forget(who bigint) RETURNS void LANGUAGE sql AS $$
+  DELETE FROM weigate.person_link WHERE profile_no = who;
+  DELETE FROM weigate.link_period WHERE profile_no = who;
+$$;
+COMMENT ON FUNCTION weigate.mart_forget IS 'Takes an erased person out of the mart''s tables that hold pseudonyms.';
 
 -- Rolling windows, exactly and in one pass: each stay (days less than w apart) counts +1 where it begins and -1 w days after its last day.
 CREATE FUNCTION weigate.mart_refresh_active(since date, through date) RETURNS void LANGUAGE plpgsql AS $$
@@ -223,7 +259,8 @@ $$;
 COMMENT ON FUNCTION weigate.mart_countable_since IS 'The first day that can be counted anew from the rows that retention has left.';
 
 -- Brings the mart's tables up to date, in one transaction; returns the day from which on it counted anew, or NULL. With is_whole everything.
-CREATE FUNCTION weigate.mart_refresh(is_whole boolean DEFAULT false) RETURNS date LANGUAGE plpgsql SET work_mem = '128MB' AS $$
+CREATE FUNCTION weigate.mart_refresh(is_whole boolean DEFAULT false) RETURNS date LANGUAGE plpgsql SECURITY DEFINER
+  SET search_path = pg_catalog, pg_temp SET work_mem = '128MB' SET jit = off AS $$
 DECLARE
   began_at timestamptz := clock_timestamp();
   state weigate.mart_state;
@@ -231,7 +268,9 @@ DECLARE
   since date;
 BEGIN
   SELECT * INTO state FROM weigate.mart_state FOR UPDATE;
-  state.is_link_due := weigate.mart_refresh_links() OR state.is_link_due;
+  through := coalesce(through, state.through_day);
+  state.is_link_due := weigate.mart_refresh_links(through) OR state.is_link_due;
+  PERFORM weigate.mart_refresh_link_periods();
   since := weigate.mart_stale_since(through);
   is_whole := is_whole OR state.whole_at < weigate_mart.clock() - interval '7 days'
     OR (state.is_link_due AND state.whole_at < weigate_mart.clock() - interval '20 hours');
@@ -247,8 +286,11 @@ BEGIN
   ELSE
     since := NULL;
   END IF;
-  UPDATE weigate.mart_state SET through_day = coalesce(through, through_day), whole_at = state.whole_at, is_link_due = state.is_link_due,
+  UPDATE weigate.mart_state SET through_day = through, whole_at = state.whole_at, is_link_due = state.is_link_due,
     refreshed_at = clock_timestamp(), refreshed_since = since, took_ms = extract(epoch FROM clock_timestamp() - began_at) * 1000;
+  -- Tables that are small, or changed at once: autovacuum would see to them too late, or never.
+  ANALYZE weigate.app, weigate.mart_state, weigate.person_link, weigate.link_period, weigate.mart_active, weigate.mart_new, weigate.mart_cohort_week, weigate.mart_cohort_day,
+    weigate.mart_growth, weigate.mart_event, weigate.mart_latency, weigate.mart_hour, weigate.mart_coverage;
   RETURN since;
 END $$;
 COMMENT ON FUNCTION weigate.mart_refresh IS 'Brings the analysts'' tables up to date; what `weigatectl storage maintain` calls.';

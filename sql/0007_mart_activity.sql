@@ -40,36 +40,51 @@ COMMENT ON COLUMN weigate.app_label.app IS 'Name for reports.';
 COMMENT ON COLUMN weigate.app_label.time_zone IS 'Zone of its days.';
 COMMENT ON COLUMN weigate.app_label.today IS 'Which day it is there, by the mart''s clock.';
 
--- Days that are not in the mart's tables yet: today, and until maintenance has run, yesterday. The bitmaps can answer for the last 30 days.
-CREATE VIEW weigate.open_day AS
-  SELECT l.app_no, g::date AS day FROM weigate.app_label l CROSS JOIN weigate.mart_state s
-    CROSS JOIN LATERAL generate_series(greatest(s.through_day + 1, l.today - 29)::timestamp, l.today::timestamp, '1 day') g;
-COMMENT ON VIEW weigate.open_day IS 'Days that are counted when they are asked for.';
-COMMENT ON COLUMN weigate.open_day.app_no IS 'Account; 0: all.';
-COMMENT ON COLUMN weigate.open_day.day IS 'The day.';
-
--- The bitmap is shifted so that bit n says "n days before the day looked at". Erased people have no bitmap: their days are counted one by one.
+-- Today and yesterday, unless they are in the mart's tables already; one day for all, since accounts' days differ by hours at most.
+-- Accounts: one scan over the bitmaps, shifted so that bit n says "n days before today"; erased people have no bitmap, their days are counted.
+-- All accounts: the sum, less those who are known in several: of them person_link says when they were seen last, and user_day who came since.
 CREATE VIEW weigate.active_open AS
-  WITH seen AS MATERIALIZED (
-    SELECT o.day, o.app_no, l.person_no, count(*) FILTER (WHERE b.bits & 1 <> 0) AS dau, count(*) FILTER (WHERE b.bits & 127 <> 0) AS wau7,
-        count(*) FILTER (WHERE b.bits & 1073741823 <> 0) AS mau30
-      FROM weigate.open_day o JOIN weigate.profile_activity a ON a.app_no = o.app_no AND a.last_login_day > o.day - 30
-        LEFT JOIN weigate.person_link l ON l.profile_no = a.profile_no
-        CROSS JOIN LATERAL (VALUES (CASE WHEN a.last_login_day <= o.day THEN a.days60 << (o.day - a.last_login_day)
-          ELSE a.days60 >> (a.last_login_day - o.day) END)) b (bits)
-      GROUP BY o.day, o.app_no, l.person_no
+  WITH account AS MATERIALIZED (
+    SELECT a.app_no, count(*) FILTER (WHERE b.bits & 1 <> 0) AS dau_0, count(*) FILTER (WHERE b.bits & 127 <> 0) AS wau_0, count(*) FILTER (WHERE b.bits & 1073741823 <> 0) AS mau_0,
+        count(*) FILTER (WHERE b.bits & 2 <> 0) AS dau_1, count(*) FILTER (WHERE b.bits & 254 <> 0) AS wau_1, count(*) FILTER (WHERE b.bits & 2147483646 <> 0) AS mau_1
+      FROM weigate.profile_activity a CROSS JOIN LATERAL (VALUES (CASE WHEN a.last_login_day <= (SELECT today FROM weigate.app_label WHERE app_no = 0)
+          THEN a.days60 << ((SELECT today FROM weigate.app_label WHERE app_no = 0) - a.last_login_day) ELSE a.days60 >> (a.last_login_day - (SELECT today FROM weigate.app_label WHERE app_no = 0)) END)) b (bits)
+      WHERE a.last_login_day > (SELECT today - 31 FROM weigate.app_label WHERE app_no = 0) GROUP BY a.app_no
+  ), gone AS (
+    SELECT d.app_no, count(DISTINCT d.profile_no) FILTER (WHERE t.ago = 0) AS dau_0, count(DISTINCT d.profile_no) FILTER (WHERE t.ago < 7) AS wau_0, count(DISTINCT d.profile_no) FILTER (WHERE t.ago < 30) AS mau_0,
+        count(DISTINCT d.profile_no) FILTER (WHERE t.ago = 1) AS dau_1, count(DISTINCT d.profile_no) FILTER (WHERE t.ago BETWEEN 1 AND 7) AS wau_1, count(DISTINCT d.profile_no) FILTER (WHERE t.ago BETWEEN 1 AND 30) AS mau_1
+      FROM weigate.user_day d CROSS JOIN LATERAL (VALUES ((SELECT today FROM weigate.app_label WHERE app_no = 0) - d.day)) t (ago)
+      WHERE d.profile_no < 0 AND t.ago BETWEEN 0 AND 30 GROUP BY d.app_no
+  ), visit AS MATERIALIZED (
+    SELECT l.person_no, l.profile_no, (SELECT today FROM weigate.app_label WHERE app_no = 0) - l.profile_day AS profile_ago, (SELECT today FROM weigate.app_label WHERE app_no = 0) - l.person_day AS person_ago,
+        bool_or(d.day = (SELECT today FROM weigate.app_label WHERE app_no = 0)) AS is_0, bool_or(d.day < (SELECT today FROM weigate.app_label WHERE app_no = 0)) AS is_1
+      FROM weigate.user_day d JOIN weigate.person_link l USING (profile_no)
+      WHERE d.day > (SELECT through_day FROM weigate.mart_state) AND d.day >= (SELECT today - 1 FROM weigate.app_label WHERE app_no = 0) AND d.day <= (SELECT today FROM weigate.app_label WHERE app_no = 0)
+      GROUP BY l.profile_no
+  ), twice (dau_0, wau_0, mau_0, dau_1, wau_1, mau_1) AS (
+    -- How often too often: profiles seen, less people seen; of those who came since, and of those who did not.
+    SELECT count(*) FILTER (WHERE is_0), count(*) FILTER (WHERE profile_ago < 7 IS NOT TRUE), count(*) FILTER (WHERE profile_ago < 30 IS NOT TRUE),
+        count(*) FILTER (WHERE is_1), count(*) FILTER (WHERE is_1 AND profile_ago <= 7 IS NOT TRUE), count(*) FILTER (WHERE is_1 AND profile_ago <= 30 IS NOT TRUE) FROM visit
     UNION ALL
-    SELECT o.day, o.app_no, NULL, count(DISTINCT d.profile_no) FILTER (WHERE d.day = o.day), count(DISTINCT d.profile_no) FILTER (WHERE d.day > o.day - 7),
-        count(DISTINCT d.profile_no)
-      FROM weigate.user_day d JOIN weigate.open_day o ON o.app_no = d.app_no AND d.day > o.day - 30 AND d.day <= o.day
-      WHERE d.profile_no < 0 GROUP BY o.day, o.app_no
+    SELECT -count(*) FILTER (WHERE is_0), -count(*) FILTER (WHERE person_ago < 7 IS NOT TRUE), -count(*) FILTER (WHERE person_ago < 30 IS NOT TRUE),
+        -count(*) FILTER (WHERE is_1), -count(*) FILTER (WHERE is_1 AND person_ago <= 7 IS NOT TRUE), -count(*) FILTER (WHERE is_1 AND person_ago <= 30 IS NOT TRUE)
+      FROM (SELECT person_no, min(person_ago) AS person_ago, bool_or(is_0) AS is_0, bool_or(is_1) AS is_1 FROM visit GROUP BY person_no) p
+    UNION ALL
+    SELECT 0, count(*) FILTER (WHERE p.profile_ago < 7) - count(*) FILTER (WHERE p.is_one AND p.person_ago < 7), count(*) FILTER (WHERE p.profile_ago < 30) - count(*) FILTER (WHERE p.is_one AND p.person_ago < 30),
+        count(*) FILTER (WHERE p.profile_ago = 1) - count(*) FILTER (WHERE p.is_one AND p.person_ago = 1), count(*) FILTER (WHERE p.profile_ago <= 7) - count(*) FILTER (WHERE p.is_one AND p.person_ago <= 7),
+        count(*) FILTER (WHERE p.profile_ago <= 30) - count(*) FILTER (WHERE p.is_one AND p.person_ago <= 30)
+      FROM (SELECT profile_no = person_no AS is_one, (SELECT today FROM weigate.app_label WHERE app_no = 0) - profile_day AS profile_ago, (SELECT today FROM weigate.app_label WHERE app_no = 0) - person_day AS person_ago
+        FROM weigate.person_link WHERE person_day > (SELECT today - 31 FROM weigate.app_label WHERE app_no = 0)) p
+  ), counted AS (
+    SELECT app_no, dau_0, wau_0, mau_0, dau_1, wau_1, mau_1 FROM account UNION ALL SELECT * FROM gone
+    UNION ALL SELECT 0::smallint, dau_0, wau_0, mau_0, dau_1, wau_1, mau_1 FROM account UNION ALL SELECT 0::smallint, dau_0, wau_0, mau_0, dau_1, wau_1, mau_1 FROM gone
+    UNION ALL SELECT 0::smallint, -dau_0, -wau_0, -mau_0, -dau_1, -wau_1, -mau_1 FROM twice
   )
-  SELECT day, app_no, sum(dau) AS dau, sum(wau7) AS wau7, sum(mau30) AS mau30 FROM seen GROUP BY day, app_no
-  UNION ALL
-  SELECT day, 0::smallint, sum(dau), sum(wau7), sum(mau30) FROM (
-    SELECT day, sum(dau) AS dau, sum(wau7) AS wau7, sum(mau30) AS mau30 FROM seen WHERE person_no IS NULL GROUP BY day
-    UNION ALL SELECT day, max(dau), max(wau7), max(mau30) FROM seen WHERE person_no IS NOT NULL GROUP BY day, person_no) p GROUP BY day;
-COMMENT ON VIEW weigate.active_open IS 'Active people on the days that are not in mart_active yet.';
+  SELECT l.today - d.ago AS day, c.app_no, d.dau::integer AS dau, d.wau7::integer AS wau7, d.mau30::integer AS mau30
+    FROM (SELECT app_no, sum(dau_0) AS dau_0, sum(wau_0) AS wau_0, sum(mau_0) AS mau_0, sum(dau_1) AS dau_1, sum(wau_1) AS wau_1, sum(mau_1) AS mau_1 FROM counted GROUP BY app_no) c
+    CROSS JOIN LATERAL (VALUES (0, dau_0, wau_0, mau_0), (1, dau_1, wau_1, mau_1)) d (ago, dau, wau7, mau30) JOIN weigate.app_label l ON l.app_no = 0
+    WHERE l.today - d.ago > (SELECT through_day FROM weigate.mart_state);
+COMMENT ON VIEW weigate.active_open IS 'Active people today and yesterday, where they are not in mart_active yet.';
 COMMENT ON COLUMN weigate.active_open.day IS 'As in mart_active.';
 COMMENT ON COLUMN weigate.active_open.app_no IS 'As in mart_active.';
 COMMENT ON COLUMN weigate.active_open.dau IS 'As in mart_active.';
@@ -79,9 +94,9 @@ COMMENT ON COLUMN weigate.active_open.mau30 IS 'As in mart_active.';
 CREATE VIEW weigate_mart.active_users AS
   SELECT r.day, r.app_no, l.app, r.dau, r.wau7, r.mau30, round(r.dau::numeric / nullif(r.mau30, 0), 3) AS stickiness, r.day >= l.today AS is_open
     FROM (SELECT m.day, m.app_no, m.dau, m.wau7, m.mau30 FROM weigate.mart_active m
-      UNION ALL SELECT o.day, o.app_no, o.dau::integer, o.wau7::integer, o.mau30::integer FROM weigate.active_open o) r
+      UNION ALL SELECT o.day, o.app_no, o.dau, o.wau7, o.mau30 FROM weigate.active_open o) r
     JOIN weigate.app_label l USING (app_no);
-SELECT weigate.mart_explain('active_users', 'Question 1: how many people sign in per day, week, month (活跃用户)? One row per day and account, and one for all accounts together, in which a person known in several accounts (same unionid) counts once. A person is active on a day with at least one completed sign-in; wau7 and mau30 are exact distinct counts over the 7 and 30 days that end with the day. Caveats: snapshot visitors never count; visits on a session that is still valid are no sign-ins; today is not over; never add up dau over days or accounts to get people: use wau7, mau30, app_no 0.',
+SELECT weigate.mart_explain('active_users', 'Question 1: how many people sign in per day, week, month (活跃用户)? One row per day and account, and one for all accounts together, in which a person known in several accounts (same unionid) counts once. A person is active on a day with at least one completed sign-in; wau7 and mau30 are exact distinct counts over the 7 and 30 days that end with the day. Caveats: snapshot visitors never count; visits on a session that is still valid are no sign-ins; today is not over; days that maintenance has not counted yet show for today and yesterday only; never add up dau over days or accounts to get people: use wau7, mau30, app_no 0.',
   'dau', 'People with a completed sign-in on the day (日活).', 'wau7', 'People with one on the day or the 6 days before (周活).',
   'mau30', 'People with one on the day or the 29 days before (月活).', 'stickiness', 'dau / mau30: share of the month''s people who came on the day.',
   'is_open', 'True while the day is not over: its numbers still grow.');
@@ -93,6 +108,7 @@ CREATE VIEW weigate.new_open AS
           AND e.event_at >= d.day::timestamp AT TIME ZONE 'UTC' - interval '15 hours'
         ORDER BY e.event_at, e.event_id LIMIT 1), '') AS channel
       FROM weigate.user_day d WHERE d.is_first AND d.day > (SELECT greatest(s.through_day, l.today - 30) FROM weigate.mart_state s, weigate.app_label l WHERE l.app_no = 0)
+        AND d.day <= (SELECT today + 1 FROM weigate.app_label WHERE app_no = 0)
   )
   SELECT day, app_no, channel, count(*) AS people FROM newcomer GROUP BY 1, 2, 3
   UNION ALL

@@ -17,37 +17,8 @@ SELECT weigate.mart_explain('people', 'Question 5: how many distinct people do w
   'last_login_day', 'Latest day with a completed sign-in; NULL: never signed in here.', 'login_count', 'Completed sign-ins, ever, over all accounts.',
   'login_days', 'Days with a sign-in, added up over accounts: a day in two accounts counts twice.', 'has_unionid', 'WeChat told a unionid, so the person can be recognised in other accounts.');
 
--- What history says of the link, as periods. The number that a linked period carries is the profile that had the unionid first: it stays the
--- same whoever joins later, and no period without a link carries it at the same time.
-CREATE VIEW weigate.link_period AS
-  WITH said AS (
-    SELECT h.profile_no, p.app_no, h.observed_at, h.write_id, h.recorded_at, h.unionid, lag(h.unionid) OVER versions AS before
-      FROM weigate.profile_history h JOIN weigate.profile p USING (profile_no)
-      WINDOW versions AS (PARTITION BY h.profile_no ORDER BY h.observed_at, h.write_id)
-  ), link AS (
-    SELECT profile_no, app_no, observed_at, recorded_at, unionid, lead(observed_at) OVER (PARTITION BY profile_no ORDER BY observed_at, write_id) AS valid_to,
-        row_number() OVER (PARTITION BY profile_no ORDER BY observed_at, write_id) AS link_no
-      FROM said WHERE unionid IS NOT NULL AND unionid IS DISTINCT FROM before
-  )
-  SELECT k.profile_no, k.app_no, first_value(k.profile_no) OVER (PARTITION BY a.open_platform_id, k.unionid ORDER BY k.observed_at, k.profile_no) AS recorded_person_no,
-      true AS is_linked, k.observed_at AS valid_from, k.valid_to, k.recorded_at, k.link_no
-    FROM link k JOIN weigate.app a USING (app_no)
-  UNION ALL
-  SELECT p.profile_no, p.app_no, p.profile_no, false, p.first_seen_at, k.observed_at, NULL, 0
-    FROM weigate.profile p LEFT JOIN link k ON k.profile_no = p.profile_no AND k.link_no = 1
-    WHERE k.profile_no IS NULL OR p.first_seen_at < k.observed_at;
-COMMENT ON VIEW weigate.link_period IS 'Periods in which a profile was known to be a person.';
-COMMENT ON COLUMN weigate.link_period.profile_no IS 'The profile.';
-COMMENT ON COLUMN weigate.link_period.app_no IS 'Its account.';
-COMMENT ON COLUMN weigate.link_period.recorded_person_no IS 'The person, as it was known then.';
-COMMENT ON COLUMN weigate.link_period.is_linked IS 'A unionid was known.';
-COMMENT ON COLUMN weigate.link_period.valid_from IS 'Begin.';
-COMMENT ON COLUMN weigate.link_period.valid_to IS 'End; NULL: still.';
-COMMENT ON COLUMN weigate.link_period.recorded_at IS 'When the link came into the database.';
-COMMENT ON COLUMN weigate.link_period.link_no IS 'Place among the profile''s links; 0: before the first.';
-
 CREATE VIEW weigate_mart.people_as_recorded AS
-  SELECT k.recorded_person_no, coalesce(n.person_no, k.profile_no) AS person_no, k.profile_no, k.app_no, l.app, k.is_linked, k.valid_from, k.valid_to
+  SELECT k.recorded_person_no, coalesce(n.person_no, k.profile_no) AS person_no, k.profile_no, k.app_no, l.app, k.link_no > 0 AS is_linked, k.valid_from, k.valid_to
     FROM weigate.link_period k JOIN weigate.app_label l USING (app_no) LEFT JOIN weigate.person_link n ON n.profile_no = k.profile_no;
 SELECT weigate.mart_explain('people_as_recorded', 'Question 5, as recorded: how many people did we believe to have at a time? One row per profile and period in which what was known of its link to a person did not change. The people known at a time t: count(DISTINCT recorded_person_no) WHERE valid_from <= t AND (valid_to > t OR valid_to IS NULL). The twin view people uses today''s links for all times; the difference is what later links have restated. Caveats: periods follow observed time (when WeChat said so); erased people have left the past too; use a time at the end of a day, such as ''2026-07-01 00:00+08''.',
   'recorded_person_no', 'The person as known in this period: count these. Not comparable with person_no.', 'person_no', 'The person by today''s links, as in people.',
@@ -64,10 +35,7 @@ SELECT weigate.mart_explain('person_link_changes', 'Question 5: which links betw
 
 CREATE VIEW weigate_mart.app_overlap AS
   WITH pair AS (
-    SELECT a.app_no AS app_no_a, b.app_no AS app_no_b, count(*) AS people
-      FROM (SELECT k.person_no, p.app_no FROM weigate.person_link k JOIN weigate.profile p USING (profile_no)) a
-      JOIN (SELECT k.person_no, p.app_no FROM weigate.person_link k JOIN weigate.profile p USING (profile_no)) b USING (person_no)
-      WHERE a.app_no <> b.app_no GROUP BY 1, 2
+    SELECT a.app_no AS app_no_a, b.app_no AS app_no_b, count(*) AS people FROM weigate.person_link a JOIN weigate.person_link b USING (person_no) WHERE a.app_no <> b.app_no GROUP BY 1, 2
   ), total AS (
     SELECT app_no, count(*) AS people FROM weigate.profile GROUP BY 1
   )
@@ -141,7 +109,7 @@ SELECT weigate.mart_explain('profile_versions', 'Question 10: all versions of al
   'country', 'Country as the person set it; NULL unknown.', 'province', 'Province; NULL unknown.', 'city', 'City; NULL unknown.', 'language', 'Language of the person''s WeChat; NULL unknown.',
   'scope', 'What the person had granted last.', 'has_profile', 'Nickname and picture had been pulled (snsapi_userinfo or website sign-in).', 'has_unionid', 'A unionid was known.');
 
-CREATE FUNCTION weigate_mart.profile_asof(as_of date) RETURNS SETOF weigate_mart.profile_versions LANGUAGE sql STABLE AS $$
+CREATE FUNCTION weigate_mart.profile_asof(as_of date) RETURNS SETOF weigate_mart.profile_versions LANGUAGE sql STABLE PARALLEL SAFE AS $$
   SELECT v.* FROM weigate_mart.profile_versions v
     WHERE v.valid_from < (as_of + 1)::timestamp AT TIME ZONE 'Asia/Shanghai' AND (v.valid_to IS NULL OR v.valid_to >= (as_of + 1)::timestamp AT TIME ZONE 'Asia/Shanghai')
 $$;

@@ -49,6 +49,7 @@ BEGIN
     EXECUTE format('ALTER ROLE %I IN DATABASE %I SET idle_in_transaction_session_timeout = %L', role_name, db, '60s');
     EXECUTE format('ALTER ROLE %I IN DATABASE %I SET idle_session_timeout = %L', role_name, db, '8h');
     EXECUTE format('ALTER ROLE %I IN DATABASE %I SET work_mem = %L', role_name, db, '64MB');
+    EXECUTE format('ALTER ROLE %I IN DATABASE %I SET jit = off', role_name, db); -- compiling takes longer than these views run
     EXECUTE format('ALTER ROLE %I IN DATABASE %I SET temp_file_limit = %L', role_name, db, '4GB');
     EXECUTE format('ALTER ROLE %I IN DATABASE %I SET search_path = weigate_mart, pg_catalog', role_name, db);
     EXECUTE format('ALTER ROLE %I IN DATABASE %I SET TimeZone = %L', role_name, db, 'Asia/Shanghai');
