@@ -110,3 +110,17 @@ int call_whose(const struct conf *conf, uid_t *ret_uid, gid_t *ret_gid) {
   *ret_gid = peer.gid;
   return 0;
 }
+
+const char *call_text(const cJSON *object, const char *name) {
+  const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
+  return cJSON_IsString(item) ? item->valuestring : "";
+}
+
+double call_number(const cJSON *object, const char *name) {
+  const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
+  return cJSON_IsNumber(item) ? item->valuedouble : 0;
+}
+
+bool call_is(const cJSON *object, const char *name) {
+  return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, name));
+}

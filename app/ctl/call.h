@@ -3,6 +3,7 @@
 #ifndef WEIGATE_CTL_CALL_H
 #define WEIGATE_CTL_CALL_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "base/buf.h"
@@ -18,5 +19,10 @@ int call_master(const struct conf *conf, const char *command, struct buf *line, 
 int call_audit(const struct conf *conf, const char *text);
 /* Who runs the master; -1 where none answers. */
 int call_whose(const struct conf *conf, uid_t *ret_uid, gid_t *ret_gid);
+
+/* A member of an answer: its text, or "" where it is none; its number, or 0; is it true? */
+const char *call_text(const struct cJSON *object, const char *name);
+double call_number(const struct cJSON *object, const char *name);
+bool call_is(const struct cJSON *object, const char *name);
 
 #endif

@@ -10,21 +10,16 @@
 #include "ctl/ctl.h"
 #include "master/control.h"
 
-static const char *text_of(const cJSON *object, const char *name) {
-  const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
-  return cJSON_IsString(item) ? item->valuestring : "";
-}
-
 /* In the form of conf_print_text(), from the running service's JSON. */
 static void add_running(struct buf *out, const cJSON *config) {
   const cJSON *section, *option;
   cJSON_ArrayForEach(section, cJSON_GetObjectItemCaseSensitive(config, "sections")) {
-    const char *name = text_of(section, "name");
-    buf_addf(out, "%s[%s%s%s]\n", out->len ? "\n" : "", text_of(section, "section"), *name ? " " : "", name);
+    const char *name = call_text(section, "name");
+    buf_addf(out, "%s[%s%s%s]\n", out->len ? "\n" : "", call_text(section, "section"), *name ? " " : "", name);
     cJSON_ArrayForEach(option, cJSON_GetObjectItemCaseSensitive(section, "options")) {
-      const char *value = text_of(option, "value");
+      const char *value = call_text(option, "value");
       bool is_default = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(option, "default"));
-      buf_addf(out, "%s = %s%s\n", text_of(option, "name"), value, !is_default ? "" : *value ? " ; default" : "; not set");
+      buf_addf(out, "%s = %s%s\n", call_text(option, "name"), value, !is_default ? "" : *value ? " ; default" : "; not set");
     }
   }
 }

@@ -13,39 +13,25 @@
 #include "ctl/term.h"
 #include "master/control.h"
 
-static const char *text_of(const cJSON *object, const char *name) {
-  const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
-  return cJSON_IsString(item) ? item->valuestring : "";
-}
-
-static double number_of(const cJSON *object, const char *name) {
-  const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
-  return cJSON_IsNumber(item) ? item->valuedouble : 0;
-}
-
-static bool is_true(const cJSON *object, const char *name) {
-  return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, name));
-}
-
 static int64_t time_of(const cJSON *object, const char *name) {
   int64_t at_us = 0;
-  return text_time_parse(str_of(text_of(object, name)), &at_us) == 0 ? at_us / 1000000 : 0;
+  return text_time_parse(str_of(call_text(object, name)), &at_us) == 0 ? at_us / 1000000 : 0;
 }
 
 static void say_service(struct doctor *doctor, const cJSON *answer) {
   SCOPE_BUF struct buf up;
   buf_init(&up, 64);
-  term_add_span(&up, (uint64_t)number_of(answer, "uptime_s"));
-  bool is_running = strcmp(text_of(answer, "state"), "running") == 0;
+  term_add_span(&up, (uint64_t)call_number(answer, "uptime_s"));
+  bool is_running = strcmp(call_text(answer, "state"), "running") == 0;
   doctor_say(doctor, is_running ? DOCTOR_OK : DOCTOR_WARN, "service", NULL,
-             "%s, version %s as weigatectl, process %.0f, generation %.0f, up %s", text_of(answer, "state"),
-             text_of(answer, "version"), number_of(answer, "pid"), number_of(answer, "generation"), buf_text(&up));
+             "%s, version %s as weigatectl, process %.0f, generation %.0f, up %s", call_text(answer, "state"),
+             call_text(answer, "version"), call_number(answer, "pid"), call_number(answer, "generation"), buf_text(&up));
 }
 
 /* Compared as files, not as names. */
 static void check_file(struct doctor *doctor, const cJSON *answer) {
   struct stat ours, theirs;
-  const char *path = text_of(answer, "conf_file");
+  const char *path = call_text(answer, "conf_file");
   bool is_same = stat(doctor->conf->path, &ours) == 0 && stat(path, &theirs) == 0 && ours.st_ino == theirs.st_ino &&
                  ours.st_dev == theirs.st_dev;
   if (!is_same)
@@ -57,9 +43,9 @@ static void check_reload(struct doctor *doctor, const cJSON *answer) {
   const cJSON *reload = cJSON_GetObjectItemCaseSensitive(answer, "reload");
   int64_t read_s = time_of(answer, "started_at"), reloaded_s = time_of(reload, "ended_at");
   struct stat st;
-  if (reloaded_s > 0 && !is_true(reload, "ok")) {
+  if (reloaded_s > 0 && !call_is(reload, "ok")) {
     doctor_say(doctor, DOCTOR_WARN, "reload", "put it right, then weigatectl reload", "the last one changed nothing: %s",
-               text_of(reload, "error"));
+               call_text(reload, "error"));
     return;
   }
   if (reloaded_s > read_s) read_s = reloaded_s;
@@ -69,28 +55,28 @@ static void check_reload(struct doctor *doctor, const cJSON *answer) {
 }
 
 static void check_worker(struct doctor *doctor, const cJSON *worker) {
-  double number = number_of(worker, "number");
-  if (strcmp(text_of(worker, "state"), "serving") != 0) return; /* one that starts or leaves says nothing of health */
-  if (!is_true(worker, "answering"))
+  double number = call_number(worker, "number");
+  if (strcmp(call_text(worker, "state"), "serving") != 0) return; /* one that starts or leaves says nothing of health */
+  if (!call_is(worker, "answering"))
     doctor_say(doctor, DOCTOR_FAIL, "worker", "see its log; ending its process starts another", "worker %.0f does not answer",
                number);
-  else if (!is_true(worker, "ready"))
+  else if (!call_is(worker, "ready"))
     doctor_say(doctor, DOCTOR_FAIL, "worker", "see the part on the store, and the log", "worker %.0f is not ready: %s", number,
-               text_of(worker, "waits_for"));
-  else if (*text_of(worker, "waits_for"))
+               call_text(worker, "waits_for"));
+  else if (*call_text(worker, "waits_for"))
     doctor_say(doctor, DOCTOR_WARN, "worker", "see the part on the store", "worker %.0f is degraded: %s", number,
-               text_of(worker, "waits_for"));
-  else if (number_of(worker, "restarts") > 0)
+               call_text(worker, "waits_for"));
+  else if (call_number(worker, "restarts") > 0)
     doctor_say(doctor, DOCTOR_WARN, "worker", "see the log for why", "worker %.0f was started again %.0f times", number,
-               number_of(worker, "restarts"));
+               call_number(worker, "restarts"));
 }
 
 static void check_breaker(struct doctor *doctor, const cJSON *account) {
-  const char *breaker = text_of(account, "breaker");
+  const char *breaker = call_text(account, "breaker");
   if (!*breaker || strcmp(breaker, "closed") == 0) return;
   doctor_say(doctor, DOCTOR_WARN, "breaker", "see the part on WeChat; it closes by itself when WeChat answers",
-             "account %s asks WeChat nothing for now (%s): %s", text_of(account, "account"), breaker,
-             text_of(account, "breaker_why"));
+             "account %s asks WeChat nothing for now (%s): %s", call_text(account, "account"), breaker,
+             call_text(account, "breaker_why"));
 }
 
 static void check_workers(struct doctor *doctor, const cJSON *workers) {
@@ -99,7 +85,7 @@ static void check_workers(struct doctor *doctor, const cJSON *workers) {
   bool has_witness = false;
   cJSON_ArrayForEach(worker, workers) {
     check_worker(doctor, worker);
-    if (has_witness || !is_true(worker, "answering")) continue;
+    if (has_witness || !call_is(worker, "answering")) continue;
     has_witness = true;
     cJSON_ArrayForEach(account, cJSON_GetObjectItemCaseSensitive(worker, "accounts")) check_breaker(doctor, account);
   }
@@ -137,6 +123,6 @@ void doctor_look_at_service(struct doctor *doctor) {
   check_file(doctor, answer);
   check_reload(doctor, answer);
   check_workers(doctor, cJSON_GetObjectItemCaseSensitive(answer, "workers"));
-  check_memory(doctor, (int)number_of(answer, "pid"));
+  check_memory(doctor, (int)call_number(answer, "pid"));
   cJSON_Delete(answer);
 }

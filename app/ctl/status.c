@@ -10,20 +10,6 @@
 #include "ctl/term.h"
 #include "master/control.h"
 
-static const char *text_of(const cJSON *object, const char *name) {
-  const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
-  return cJSON_IsString(item) ? item->valuestring : "";
-}
-
-static double number_of(const cJSON *object, const char *name) {
-  const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
-  return cJSON_IsNumber(item) ? item->valuedouble : 0;
-}
-
-static bool is_true(const cJSON *object, const char *name) {
-  return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, name));
-}
-
 static void add_text(struct buf *out, const char *text) {
   text_printable(out, str_of(text), ERR_TEXT_BYTES);
 }
@@ -36,27 +22,27 @@ static void begin_row(struct buf *out, const char *label) {
 
 static void add_service(struct buf *out, const cJSON *answer) {
   begin_row(out, "weigate");
-  term_add_styled(out, is_true(answer, "ok") ? TERM_GOOD : TERM_BAD, text_of(answer, "state"));
-  buf_addf(out, ", version %s, process %.0f, generation %.0f, up ", text_of(answer, "version"), number_of(answer, "pid"),
-           number_of(answer, "generation"));
-  term_add_span(out, (uint64_t)number_of(answer, "uptime_s"));
+  term_add_styled(out, call_is(answer, "ok") ? TERM_GOOD : TERM_BAD, call_text(answer, "state"));
+  buf_addf(out, ", version %s, process %.0f, generation %.0f, up ", call_text(answer, "version"), call_number(answer, "pid"),
+           call_number(answer, "generation"));
+  term_add_span(out, (uint64_t)call_number(answer, "uptime_s"));
   buf_add_char(out, '\n');
   begin_row(out, "configuration");
-  add_text(out, text_of(answer, "conf_file"));
+  add_text(out, call_text(answer, "conf_file"));
   buf_add_char(out, '\n');
-  if (number_of(answer, "log_lines_lost") <= 0) return;
+  if (call_number(answer, "log_lines_lost") <= 0) return;
   begin_row(out, "log");
-  buf_addf(out, "%.0f lines could not be written\n", number_of(answer, "log_lines_lost"));
+  buf_addf(out, "%.0f lines could not be written\n", call_number(answer, "log_lines_lost"));
 }
 
 static void add_reload(struct buf *out, const cJSON *reload) {
-  if (!*text_of(reload, "ended_at")) return;
+  if (!*call_text(reload, "ended_at")) return;
   begin_row(out, "last reload");
-  term_add_styled(out, is_true(reload, "ok") ? TERM_GOOD : TERM_BAD, is_true(reload, "ok") ? "good" : "failed");
-  buf_addf(out, ", %s", text_of(reload, "ended_at"));
-  if (!is_true(reload, "ok")) {
+  term_add_styled(out, call_is(reload, "ok") ? TERM_GOOD : TERM_BAD, call_is(reload, "ok") ? "good" : "failed");
+  buf_addf(out, ", %s", call_text(reload, "ended_at"));
+  if (!call_is(reload, "ok")) {
     buf_add_text(out, ": ");
-    add_text(out, text_of(reload, "error"));
+    add_text(out, call_text(reload, "error"));
   }
   buf_add_char(out, '\n');
 }
@@ -65,20 +51,20 @@ static void add_reload(struct buf *out, const cJSON *reload) {
 static void add_store(struct buf *out, const cJSON *worker) {
   const cJSON *store = cJSON_GetObjectItemCaseSensitive(worker, "store");
   begin_row(out, "store");
-  add_text(out, text_of(store, "plugin"));
+  add_text(out, call_text(store, "plugin"));
   buf_add_char(out, ' ');
-  add_text(out, text_of(store, "version"));
+  add_text(out, call_text(store, "version"));
   buf_add_text(out, ", ");
-  term_add_styled(out, is_true(store, "connected") ? TERM_GOOD : TERM_BAD,
-                  is_true(store, "connected") ? "connected" : "not connected");
-  buf_addf(out, ", about %.0f people", number_of(store, "people"));
-  if (*text_of(store, "last_error")) {
+  term_add_styled(out, call_is(store, "connected") ? TERM_GOOD : TERM_BAD,
+                  call_is(store, "connected") ? "connected" : "not connected");
+  buf_addf(out, ", about %.0f people", call_number(store, "people"));
+  if (*call_text(store, "last_error")) {
     buf_add_text(out, "; last error: ");
-    add_text(out, text_of(store, "last_error"));
+    add_text(out, call_text(store, "last_error"));
   }
-  if (*text_of(store, "half")) {
+  if (*call_text(store, "half")) {
     buf_add_text(out, "; it ");
-    term_add_styled(out, TERM_BAD, text_of(store, "half"));
+    term_add_styled(out, TERM_BAD, call_text(store, "half"));
   }
   buf_add_char(out, '\n');
 }
@@ -86,13 +72,13 @@ static void add_store(struct buf *out, const cJSON *worker) {
 /* What waits, where anything does or cannot. */
 static void add_spool(struct buf *out, const cJSON *store) {
   const cJSON *spool = cJSON_GetObjectItemCaseSensitive(store, "spool");
-  if (!spool || (number_of(spool, "records") <= 0 && !is_true(spool, "failing"))) return;
+  if (!spool || (call_number(spool, "records") <= 0 && !call_is(spool, "failing"))) return;
   begin_row(out, "spool");
-  term_add_styled(out, TERM_BAD, is_true(spool, "failing") ? "takes no more" : "in use");
-  buf_addf(out, ", waiting records %.0f, ", number_of(spool, "records"));
-  text_format_size(out, (uint64_t)number_of(spool, "bytes"));
+  term_add_styled(out, TERM_BAD, call_is(spool, "failing") ? "takes no more" : "in use");
+  buf_addf(out, ", waiting records %.0f, ", call_number(spool, "records"));
+  text_format_size(out, (uint64_t)call_number(spool, "bytes"));
   buf_add_text(out, ", the oldest for ");
-  term_add_span(out, (uint64_t)number_of(spool, "oldest_s"));
+  term_add_span(out, (uint64_t)call_number(spool, "oldest_s"));
   buf_add_char(out, '\n');
 }
 
@@ -100,13 +86,13 @@ static void add_mirror(struct buf *out, const cJSON *store) {
   const cJSON *mirror = cJSON_GetObjectItemCaseSensitive(store, "mirror");
   if (!mirror) return;
   begin_row(out, "mirror");
-  add_text(out, text_of(mirror, "plugin"));
+  add_text(out, call_text(mirror, "plugin"));
   buf_add_text(out, ", ");
-  term_add_styled(out, is_true(mirror, "connected") ? TERM_GOOD : TERM_BAD,
-                  is_true(mirror, "connected") ? "connected" : "not connected");
-  if (*text_of(mirror, "last_error")) {
+  term_add_styled(out, call_is(mirror, "connected") ? TERM_GOOD : TERM_BAD,
+                  call_is(mirror, "connected") ? "connected" : "not connected");
+  if (*call_text(mirror, "last_error")) {
     buf_add_text(out, "; last error: ");
-    add_text(out, text_of(mirror, "last_error"));
+    add_text(out, call_text(mirror, "last_error"));
   }
   buf_add_char(out, '\n');
 }
@@ -114,15 +100,15 @@ static void add_mirror(struct buf *out, const cJSON *store) {
 static void add_accounts(struct buf *out, const cJSON *worker) {
   const cJSON *account;
   cJSON_ArrayForEach(account, cJSON_GetObjectItemCaseSensitive(worker, "accounts")) {
-    const char *breaker = text_of(account, "breaker");
+    const char *breaker = call_text(account, "breaker");
     bool is_well = str_eq(str_of(breaker), STR("closed"));
     begin_row(out, "account");
-    add_text(out, text_of(account, "account"));
-    buf_addf(out, " (%s), WeChat ", text_of(account, "appid"));
+    add_text(out, call_text(account, "account"));
+    buf_addf(out, " (%s), WeChat ", call_text(account, "appid"));
     term_add_styled(out, is_well ? TERM_GOOD : TERM_BAD, is_well ? "reachable as far as known" : breaker);
-    if (*text_of(account, "breaker_why")) {
+    if (*call_text(account, "breaker_why")) {
       buf_add_text(out, ": ");
-      add_text(out, text_of(account, "breaker_why"));
+      add_text(out, call_text(account, "breaker_why"));
     }
     buf_add_char(out, '\n');
   }
@@ -130,25 +116,25 @@ static void add_accounts(struct buf *out, const cJSON *worker) {
 
 static void add_worker(struct buf *out, const cJSON *worker) {
   char label[32];
-  bool is_serving = str_eq(str_of(text_of(worker, "state")), STR("serving"));
-  snprintf(label, sizeof label, "worker %.0f", number_of(worker, "number"));
+  bool is_serving = str_eq(str_of(call_text(worker, "state")), STR("serving"));
+  snprintf(label, sizeof label, "worker %.0f", call_number(worker, "number"));
   begin_row(out, label);
-  term_add_styled(out, is_serving ? TERM_GOOD : TERM_BAD, text_of(worker, "state"));
-  buf_addf(out, ", process %.0f, generation %.0f", number_of(worker, "pid"), number_of(worker, "generation"));
-  if (is_true(worker, "answering"))
-    buf_addf(out, ", %.0f connections, %.0f requests, %.0f sign-ins", number_of(worker, "connections"),
-             number_of(worker, "requests"), number_of(worker, "signins_in_flight"));
+  term_add_styled(out, is_serving ? TERM_GOOD : TERM_BAD, call_text(worker, "state"));
+  buf_addf(out, ", process %.0f, generation %.0f", call_number(worker, "pid"), call_number(worker, "generation"));
+  if (call_is(worker, "answering"))
+    buf_addf(out, ", %.0f connections, %.0f requests, %.0f sign-ins", call_number(worker, "connections"),
+             call_number(worker, "requests"), call_number(worker, "signins_in_flight"));
   else if (is_serving)
     buf_add_text(out, ", does not answer");
-  if (*text_of(worker, "waits_for"))
-    buf_addf(out, ", %s: %s", is_true(worker, "ready") ? "degraded" : "not ready", text_of(worker, "waits_for"));
-  if (number_of(worker, "restarts") > 0) buf_addf(out, ", started again %.0f times", number_of(worker, "restarts"));
+  if (*call_text(worker, "waits_for"))
+    buf_addf(out, ", %s: %s", call_is(worker, "ready") ? "degraded" : "not ready", call_text(worker, "waits_for"));
+  if (call_number(worker, "restarts") > 0) buf_addf(out, ", started again %.0f times", call_number(worker, "restarts"));
   buf_add_char(out, '\n');
 }
 
 static const cJSON *find_answering(const cJSON *workers) {
   const cJSON *worker;
-  cJSON_ArrayForEach(worker, workers) if (is_true(worker, "answering")) return worker;
+  cJSON_ArrayForEach(worker, workers) if (call_is(worker, "answering")) return worker;
   return NULL;
 }
 
