@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "base/scope.h"
+#include "move/known.h"
 #include "move/mark.h"
 #include "store/kinds.h"
 
@@ -76,10 +77,16 @@ static bool is_stopped(const struct copy *copy) {
 /* A page that was read, on to the target. */
 static int put_read(struct copy *copy, enum part part, uint64_t *done, struct err *err) {
   struct put_count *count = &copy->result.counts[part];
+  size_t read = copy->page->count;
+  uint64_t known = 0;
+  *done += read;
+  uint64_t total = estimate(copy, part, *done);
+  if (known_drop(copy->page, &copy->settings->to, &known, err) != 0) return -1;
+  count->read += known;
+  count->same += known;
   if (put_page(copy->page, &copy->settings->to, count, err) != 0) return -1;
-  *done += copy->page->count;
-  copy->mark.copied += copy->page->count;
-  copy->settings->tell(copy->settings->context, part, copy->mark.pass, copy->page->count, estimate(copy, part, *done));
+  copy->mark.copied += read;
+  if (read) copy->settings->tell(copy->settings->context, part, copy->mark.pass, read, total);
   return 0;
 }
 

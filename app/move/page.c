@@ -12,8 +12,8 @@ struct page *page_new(void) {
 }
 
 static void clear(struct page *page) {
-  for (size_t i = 0; i < page->count; i++) free(page->memory[i]);
-  page->count = 0;
+  for (size_t i = 0; i < page->held; i++) free(page->memory[i]);
+  page->count = page->held = 0;
   page->is_out_of_memory = false;
 }
 
@@ -31,7 +31,8 @@ static int keep_texts(struct page *page, struct weigate_text *const *texts) {
     return 1;
   }
   texts_move(texts, memory);
-  page->memory[page->count++] = memory;
+  page->memory[page->held++] = memory;
+  page->count++;
   return page->count == PAGE_MAX;
 }
 

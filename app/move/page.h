@@ -27,7 +27,8 @@ struct page {
   struct weigate_event events[PAGE_MAX];
   struct weigate_ticket tickets[PAGE_MAX];
   /* private */
-  char *memory[PAGE_MAX];
+  char *memory[PAGE_MAX]; /* of what was read, wherever it stands now */
+  size_t held;
   bool is_out_of_memory;
 };
 

@@ -203,7 +203,10 @@ static int give_events(struct page *page) {
     key_add_text(&prefix, scan->openid);
   }
   struct key start = prefix;
-  if (is_begun) key_add(&start, page->place.key, page->place.key_size);
+  if (is_begun)
+    key_add(&start, page->place.key, page->place.key_size);
+  else if (scan->changed_since_us > 0)
+    key_add_number(&start, (uint64_t)scan->changed_since_us);
   return walk(page, &prefix, &start, is_begun, is_one_person ? step_lead : step_event);
 }
 

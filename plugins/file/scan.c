@@ -167,7 +167,8 @@ static sqlite3_stmt *bind_events(struct weigate_handle *handle, const struct wei
   bool is_one_person = scan->appid.size && scan->openid.size;
   sqlite3_stmt *rows = handle_statement(handle, is_one_person ? STATEMENT_EVENT_SCAN_PERSON : STATEMENT_EVENT_SCAN);
   if (!rows) return NULL;
-  sqlite3_bind_int64(rows, 1, start->key_size ? place_time(start) : 0);
+  /* The first bound is the one that the index is entered with. */
+  sqlite3_bind_int64(rows, 1, start->key_size ? place_time(start) : scan->changed_since_us > 0 ? scan->changed_since_us - 1 : 0);
   bind_bytes(rows, 2, start->key_size ? start->key + 8 : NULL, start->key_size ? 16 : 0);
   bind_text(rows, 3, scan->appid);
   bind_text(rows, 4, scan->openid);

@@ -409,9 +409,9 @@ class Rig:
         return {'env': self.first.environment(), 'stdin': subprocess.DEVNULL, 'cwd': '/',
                 **({'user': SERVICE_USER, 'group': SERVICE_USER, 'extra_groups': []} if IS_ROOT else {})}
 
-    def run(self, program, *arguments):
+    def run(self, program, *arguments, seconds=30):
         """A program as the service's user, to its end."""
-        return subprocess.run([str(program), '-c', str(self.first.conf), *arguments], capture_output=True, text=True, timeout=30 * SLACK, **self.as_service())
+        return subprocess.run([str(program), '-c', str(self.first.conf), *arguments], capture_output=True, text=True, timeout=seconds * SLACK, **self.as_service())
 
     def ctl_start(self, *arguments):
         """weigatectl, running."""
@@ -420,9 +420,9 @@ class Rig:
     def weigate(self, *arguments):
         return self.run(self.programs.weigate, *arguments)
 
-    def ctl(self, *arguments, check=True):
+    def ctl(self, *arguments, check=True, seconds=30):
         """weigatectl; returns what it printed."""
-        run = self.run(self.programs.weigatectl, *arguments)
+        run = self.run(self.programs.weigatectl, *arguments, seconds=seconds)
         assert not check or run.returncode == 0, f'weigatectl {" ".join(arguments)}: {run.returncode}\n{run.stdout}{run.stderr}'
         return run
 

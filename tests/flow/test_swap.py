@@ -31,7 +31,7 @@ class Movable:
         self.rig.ctl('reload')
 
     def json(self, *arguments):
-        return [json.loads(line) for line in self.rig.ctl('storage', *arguments, '--json').stdout.splitlines()]
+        return [json.loads(line) for line in self.rig.ctl('storage', *arguments, '--json', seconds=scale(30, 300)).stdout.splitlines()]
 
     def move_to(self, target):
         """The five steps; returns what the copy said."""
