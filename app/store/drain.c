@@ -22,7 +22,7 @@
 #include "store/spool_ticket.h"
 
 /* Looks for work this often, and for the lock where another worker has it. */
-#define IDLE_MS 500
+#define IDLE_MS 250
 #define LOCK_MS 1000
 /* Between two attempts at a store that does not take it. */
 #define BACKOFF_FIRST_MS 50
