@@ -9,7 +9,9 @@ import sqlite3
 import pytest
 
 import cluster as clusters
-from rig import give
+from load import Load
+from rig import give, rss_kib
+from scale import IS_WHOLE, report, scale
 from visitor import Visitor
 from wait import BUILD, SLACK, Stopwatch, eventually
 
@@ -223,3 +225,59 @@ def test_what_waits_is_shown_by_weigatectl(new_rig, people):
         assert 'waits         1 record,' in rig.ctl('storage', 'spool').stdout
         eventually(lambda: 'busy' in rig.ctl('storage', 'spool').stdout, what='the reason why it waits')
     eventually(lambda: 'nothing' in rig.ctl('storage', 'spool').stdout, what='nothing waits')
+
+
+@pytest.mark.proof
+@pytest.mark.figures
+@needs_postgres
+def test_live_sign_ins_do_not_feel_the_drain(postgres_rig, cluster):
+    """D20 Q15: the records of a long outage flow back beside the day's traffic."""
+    rig = postgres_rig()
+    records = scale(60, whole=10000)
+
+    def share(load, first):
+        ordered = sorted(load.latencies[first:])
+        return ordered[int(len(ordered) * 0.99)]
+    with Load(rig, rate=50, people=2000) as load:
+        load.more(scale(30, whole=1500))
+        load.latencies.clear()
+        load.more(scale(30, whole=1500))
+        quiet = share(load, 0)
+    cluster.stop()
+    with Load(rig, rate=scale(80, whole=150), people=2000) as outage:
+        outage.until(records, seconds=200)
+    before = max(rss_kib(pid) for pid in rig.first.workers())
+    with Load(rig, rate=50, people=2000) as beside:
+        cluster.start()
+        eventually(lambda: drained(rig) > 0, seconds=20, what='the drain begins')
+        first = len(beside.latencies)
+        eventually(lambda: waiting(rig) == 0, seconds=200, what='all drained')
+        busy = share(beside, first) if len(beside.latencies) > first + 20 else quiet
+    assert not load.trouble + outage.trouble + beside.trouble
+    eventually(lambda: logins(cluster) == load.acknowledged + outage.acknowledged + beside.acknowledged, seconds=30, what='every sign-in once')
+    grown = max(rss_kib(pid) for pid in rig.first.workers()) - before
+    report('sign-ins beside the drain', records=outage.acknowledged, p99_quiet_ms=round(quiet, 1), p99_beside_ms=round(busy, 1), ratio=round(busy / quiet, 2), grown_kib=grown)
+    assert grown < 8192
+    assert not IS_WHOLE or busy <= 1.2 * quiet + 5
+
+
+def drained(rig):
+    return rig.metrics()['weigate_spool_events_total{what="drained"}']
+
+
+def test_an_older_record_that_arrives_later_changes_nothing_newer(new_rig, sandbox, people):
+    """D14: by the time of the sign-in, not by that of its delivery."""
+    rig = new_rig({'storage': {'deadline': '500ms'}})
+    who, = people(1)
+    with locked(rig):
+        sandbox.fault(person=who, call='userinfo', set={'nickname': 'earlier'})
+        assert Visitor(rig).sign_in(who).status == 200
+        segment, = (rig.first.dir / 'spool').glob('*.seg')
+        segment.rename(rig.first.dir / 'late.seg')
+    sandbox.clear_faults()
+    sandbox.fault(person=who, call='userinfo', set={'nickname': 'later'})
+    eventually(lambda: Visitor(rig).sign_in(who).status == 200 and rig.people(), what='a live sign-in in the store')
+    (rig.first.dir / 'late.seg').rename(segment)
+    eventually(lambda: not list((rig.first.dir / 'spool').glob('*.seg')), what='the earlier one delivered')
+    person = rig.person(sandbox.openid(who))
+    assert person['profile']['nickname'] == 'later' and person['login_count'] >= 2
