@@ -51,16 +51,16 @@ static bool check_readable(struct doctor *doctor, const char *check, const char 
   return false;
 }
 
-static const char *find_secret_path(const struct conf *conf, size_t account) {
+static const char *find_secret_path(const struct conf *conf, size_t account, const char *option) {
   const char *id = conf->accounts[account].id;
-  return conf_value(conf, "account", strcmp(id, "default") == 0 ? "" : id, "secret_file", NULL);
+  return conf_value(conf, "account", strcmp(id, "default") == 0 ? "" : id, option, NULL);
 }
 
-static void look_at_secret(struct doctor *doctor, size_t account) {
-  const char *path = find_secret_path(doctor->conf, account);
+static void look_at_secret(struct doctor *doctor, size_t account, const char *option, const char *secret) {
+  const char *path = find_secret_path(doctor->conf, account, option);
   struct stat st;
-  if (stat(path, &st) != 0 || !check_readable(doctor, "secret", path)) return;
-  size_t length = strlen(doctor->whole->accounts[account].secret);
+  if (!secret || stat(path, &st) != 0 || !check_readable(doctor, "secret", path)) return;
+  size_t length = strlen(secret);
   bool is_odd = length != SECRET_BYTES;
   doctor_say(doctor, is_odd ? DOCTOR_WARN : DOCTOR_OK, "secret", is_odd ? "copy it again from the account's settings" : NULL,
              "%s%s has an AppSecret of %zu characters%s (mode %04o)", doctor_about(doctor, &doctor->conf->accounts[account]),
@@ -92,7 +92,11 @@ void doctor_look_at_files(struct doctor *doctor) {
     doctor_refuse(doctor, "secrets", &err);
     return;
   }
-  for (size_t i = 0; i < doctor->conf->accounts_count; i++)
-    if (doctor_means(doctor, &doctor->conf->accounts[i])) look_at_secret(doctor, i);
+  for (size_t i = 0; i < doctor->conf->accounts_count; i++) {
+    const struct account_settings *account = &doctor->whole->accounts[i];
+    if (!doctor_means(doctor, account)) continue;
+    look_at_secret(doctor, i, "secret_file", account->secret);
+    look_at_secret(doctor, i, "qrconnect_secret_file", account->qrconnect_secret);
+  }
   look_at_keys(doctor);
 }

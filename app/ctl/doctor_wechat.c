@@ -29,9 +29,10 @@ struct way {
   struct doctor *doctor;
   const struct account_settings *account;
   const char *origin;
-  bool is_told;    /* the steps were told for another account */
-  bool has_other;  /* another host of the account answers */
-  bool has_secret; /* the call was one that WeChat judges */
+  const char *appid, *secret; /* of the account, or its website app */
+  bool is_told;               /* the steps were told for another account */
+  bool has_other;             /* another host of the account answers */
+  bool has_secret;            /* the call was one that WeChat judges */
   struct look look;
 };
 
@@ -144,14 +145,14 @@ static void say_errcode(const struct way *way, const struct wechat_answer *answe
   struct str address = answer->errcode == 40164 ? find_address(str_of(answer->errmsg)) : STR_NONE;
   for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
     if (answers[i].errcode != answer->errcode) continue;
-    doctor_say(way->doctor, answers[i].verdict, "api", answers[i].fix, "%s%s: %s (errcode %d%s%.*s)",
-               doctor_about(way->doctor, way->account), way->origin, answers[i].text, answer->errcode,
+    doctor_say(way->doctor, answers[i].verdict, "api", answers[i].fix, "%s%s, %s: %s (errcode %d%s%.*s)",
+               doctor_about(way->doctor, way->account), way->origin, way->appid, answers[i].text, answer->errcode,
                address.n ? ", it sees " : "", STR_ARG(address));
     return;
   }
-  doctor_say(way->doctor, DOCTOR_FAIL, "api", "see the account's notices (通知中心) and permissions", "%s%s: %s (errcode %d)",
-             doctor_about(way->doctor, way->account), way->origin, row ? row->meaning : "an errcode that nobody has described",
-             answer->errcode);
+  doctor_say(way->doctor, DOCTOR_FAIL, "api", "see the account's notices (通知中心) and permissions", "%s%s, %s: %s (errcode %d)",
+             doctor_about(way->doctor, way->account), way->origin, way->appid,
+             row ? row->meaning : "an errcode that nobody has described", answer->errcode);
 }
 
 static void say_call(const struct way *way) {
@@ -182,10 +183,10 @@ static void look_at_host(struct way *way) {
   struct buf url;
   const struct account_settings *account = way->account;
   struct address_target target;
-  way->has_secret = account->secret && *account->secret;
+  way->has_secret = way->secret && *way->secret;
   buf_init(&url, URL_MAX_BYTES);
-  buf_addf(&url, "%s/sns/oauth2/access_token?appid=%s&secret=", way->origin, account->appid);
-  if (way->has_secret) text_percent_encode(&url, str_of(account->secret));
+  buf_addf(&url, "%s/sns/oauth2/access_token?appid=%s&secret=", way->origin, way->appid);
+  if (way->has_secret) text_percent_encode(&url, str_of(way->secret));
   buf_add_text(&url, "&code=weigate-doctor&grant_type=authorization_code");
   bool is_near = address_parse_url(buf_str(&url), &target) == 0 && address_is_loopback_host(target.host);
   look_run(&(struct look_request){.url = buf_str(&url),
@@ -214,7 +215,8 @@ static void look_at_account(struct doctor *doctor, const struct account_settings
   const struct account_settings *account = &accounts[index];
   size_t answering = 0;
   for (size_t i = 0; i < account->api_urls_count; i++) {
-    ways[i] = (struct way){.doctor = doctor, .account = account, .origin = account->api_urls[i]};
+    ways[i] = (struct way){
+        .doctor = doctor, .account = account, .origin = account->api_urls[i], .appid = account->appid, .secret = account->secret};
     ways[i].is_told = is_known(doctor, accounts, index, ways[i].origin);
     look_at_host(&ways[i]);
     answering += ways[i].look.ended_at == LOOK_DONE;
@@ -227,10 +229,29 @@ static void look_at_account(struct doctor *doctor, const struct account_settings
   }
 }
 
+/* The first host that answers is enough: the steps are told already. */
+static void look_at_website(struct doctor *doctor, const struct account_settings *account) {
+  for (size_t i = 0; account->qrconnect_appid && i < account->api_urls_count; i++) {
+    struct way way = {.doctor = doctor,
+                      .account = account,
+                      .origin = account->api_urls[i],
+                      .appid = account->qrconnect_appid,
+                      .secret = account->qrconnect_secret};
+    look_at_host(&way);
+    bool is_answered = way.look.ended_at == LOOK_DONE;
+    if (is_answered) say_call(&way);
+    look_done(&way.look);
+    if (is_answered) return;
+  }
+}
+
 void doctor_look_at_wechat(struct doctor *doctor) {
   const struct conf *conf = doctor->whole ? doctor->whole : doctor->conf;
   struct err err = {""};
   if (people_become_service_user(doctor->conf, &err) != 0) doctor_refuse(doctor, "user", &err);
   for (size_t i = 0; i < conf->accounts_count; i++)
-    if (doctor_means(doctor, &conf->accounts[i])) look_at_account(doctor, conf->accounts, i);
+    if (doctor_means(doctor, &conf->accounts[i])) {
+      look_at_account(doctor, conf->accounts, i);
+      look_at_website(doctor, &conf->accounts[i]);
+    }
 }

@@ -13,7 +13,7 @@ from email.utils import formatdate
 import pytest
 
 from certificates import Authority
-from rig import APPID, APPSECRET, IS_ROOT, SERVICE_USER, SHOP_APPSECRET, give, service_ids, write_private
+from rig import APPID, APPSECRET, IS_ROOT, SERVICE_USER, SHOP_APPSECRET, WEBSITE_APPID, give, service_ids, write_private
 from sandbox_run import SandboxRun
 from visitor import Visitor
 from wait import SLACK, eventually
@@ -103,6 +103,15 @@ def test_an_address_that_is_not_on_the_list_is_named(rig, sandbox):
     sandbox.fault(call='access_token', errcode=40164, errmsg='invalid ip 203.0.113.7 ipv6 ::ffff:203.0.113.7, not in whitelist rid: 1-2')
     found = visit(rig)
     assert found.status == 1 and found.is_('api', 'fail', 'it sees 203.0.113.7') and 'IP list' in found.rows_of('api')[0]['fix']
+
+
+def test_the_website_app_is_asked_about_too(rig, sandbox):
+    qr = {'qrconnect_appid': WEBSITE_APPID, 'qrconnect_secret_file': rig.dir / 'websitesecret'}
+    found = visit(rig, variant(rig, account=qr))
+    assert [(WEBSITE_APPID in row['text'], row['verdict']) for row in found.rows_of('api')] == [(False, 'ok'), (True, 'ok')]
+    assert len(found.rows_of('secret')) == 2
+    wrong = visit(rig, variant(rig, account={**qr, 'qrconnect_appid': 'wx00000000deadbeef'}))
+    assert wrong.failed == {'api'} and wrong.is_('api', 'fail', 'errcode 40013')
 
 
 @pytest.mark.parametrize('kind, verdict, words', [
