@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """make bench: measures weigate against its yardsticks, alternating in one run, and prints one table.
 
-    WEIGATE_BUILD=BUILD tests/bench/bench.py [--quick] [--json FILE] [--people N …] [auth] [signins] [memory] [writes]
+    WEIGATE_BUILD=BUILD tests/bench/bench.py [--quick] [--json FILE] [--people N …] [auth] [signins] [memory] [writes] [drain]
 
 Ends with status 0 when everything was measured, whether an aim was met or not; README.md says what the figures mean.
 """
@@ -20,6 +20,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / 'flow')]
 
 import part_auth  # noqa: E402
+import part_drain  # noqa: E402
 import part_memory  # noqa: E402
 import part_signins  # noqa: E402
 import part_writes  # noqa: E402
@@ -30,7 +31,7 @@ from sandbox_run import SandboxRun  # noqa: E402
 from visitor import Visitor  # noqa: E402
 from wait import BUILD, eventually  # noqa: E402
 
-PARTS = {'auth': part_auth, 'signins': part_signins, 'memory': part_memory, 'writes': part_writes}
+PARTS = {'auth': part_auth, 'signins': part_signins, 'memory': part_memory, 'writes': part_writes, 'drain': part_drain}
 
 
 class Site:

@@ -40,7 +40,7 @@ def make_stores(bench):
     shared = f'/dev/shm/weigate-bench-{os.getpid()}'
     stores = [Store('file', f'path={directory}/file.db', f'{directory}/bare.db')]
     if Programs.plugin('memory'):
-        stores.append(Store('memory', f'path={shared};size=4G', f'{shared}-bare'))
+        stores.append(Store('memory', f'path={shared};size=8G', f'{shared}-bare'))
     cluster = None
     if clusters.PROGRAMS and Programs.plugin('postgres'):
         # As it is shipped: commits wait for the disk.
@@ -62,6 +62,7 @@ def measure(bench, report, store, size):
         rates = {which: [run['signins_per_s'] for run in runs] for which, runs in figures.items()}
         tails = {which: '/'.join(f'{median([run[key] for run in runs]):.1f}' for key in ('p50_ms', 'p99_ms', 'max_ms')) for which, runs in figures.items()}
         cpu = per_round([run['cpu_us'] for run in figures['plugin']], [run['cpu_us'] for run in figures['bare']])
+        bench.say(f'  {store.name}, {size:,} people, {workers} writers: {median(rates["plugin"]):,.0f}/s, bare {median(rates["bare"]):,.0f}/s')
         report.raw.setdefault('writes', {})[f'{store.name} {size} {workers}'] = figures
         report.add('writes', f'{store.name}, {size:,} people, {workers} writer{"s" if workers > 1 else ""}', f'{median(rates["plugin"]):,.0f}/s', f'{median(rates["bare"]):,.0f}/s',
                    ratio=per_round(rates['plugin'], rates['bare']), at_least=AIM, note=f'batch p50/p99/max {tails["plugin"]} ms, bare {tails["bare"]} ms; CPU {cpu:.1f} x')
