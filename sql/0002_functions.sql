@@ -177,7 +177,7 @@ BEGIN
       scope, unionid, sex, province, city, country)
     VALUES (who, at, write, fields, p.nickname, p.headimgurl, p.privilege, p.language, p.scope, p.unionid, p.sex, p.province, p.city,
       p.country)
-    ON CONFLICT DO NOTHING;
+    ON CONFLICT (profile_no, observed_at, write_id) DO NOTHING;
 END $$;
 
 -- Merges one write: per group the greater (time, write) wins; what is unknown is not carried, so it never takes part.
