@@ -73,6 +73,7 @@ def test_init_twice_is_fine_and_says_so(closed_rig, cluster):
 
 
 def test_the_service_role_cannot_change_tables(postgres_rig, cluster):
+    """D15"""
     postgres_rig()
     assert cluster.sql("SELECT has_schema_privilege('weigate_app', 'weigate', 'CREATE'), has_table_privilege('weigate_app', 'weigate.schema_migration', 'UPDATE')") == [['f', 'f']]
 

@@ -250,6 +250,7 @@ static void a_take_with_unknown_outcome_is_not_repeated(void **state) {
   assert_int_equal(calls_of(FAULTY_WRITE), 1);
 }
 
+/* D07 */
 static void a_busy_store_is_asked_four_times(void **state) {
   (void)state;
   rig->settings.deadline_ms = 5000;
