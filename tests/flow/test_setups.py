@@ -3,15 +3,23 @@
 import os
 import signal
 import subprocess
+import threading
+import time
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
 
 import pytest
 
 import cluster as clusters
+from rig import IS_ROOT, SERVICE_USER
 from setups import IS_POSSIBLE, SCRIPTS, Setup
 from visitor import Visitor
-from wait import eventually
+from wait import BUILD, eventually
 
 pytestmark = [pytest.mark.figures, pytest.mark.skipif(not IS_POSSIBLE, reason='no PostgreSQL server, or no plugin')]
+
+AS_SERVICE = ['setpriv', f'--reuid={SERVICE_USER}', f'--regid={SERVICE_USER}', '--clear-groups'] if IS_ROOT else []
 
 
 @pytest.fixture
@@ -105,6 +113,53 @@ def test_a_logical_replica_without_names(setup, postgres_rig, sandbox, people):
     assert site.sql('analytics', "SELECT DISTINCT network FROM weigate.login_event") == [['']]
     site.sql('analytics', 'SELECT weigate.mart_refresh()')
     assert site.sql('analytics', 'SELECT count(*) FROM weigate_mart.definitions', user='weigate_analyst')[0][0] != '0'
+
+
+class TwoHosts:
+    """One of the two as a visitor sees it."""
+    prefix = '/weixin'
+
+    def __init__(self, port, sandbox):
+        self.url, self.sandbox = f'http://127.0.0.1:{port}', sandbox
+
+    def remember_secret(self, value):
+        pass
+
+    def sandbox_agree(self, visitor, authorize_url, person):
+        return visitor.get(authorize_url, headers={'Cookie': f'sandbox_person={person}; sandbox_answer=agree'}).location
+
+
+def test_two_hosts_exchange_a_code_once_and_agree_on_a_revocation(setup):
+    """Each its own nginx, workers and spool; one database."""
+    site = setup('two-hosts', '--build', BUILD)
+    ports = site.ports
+    sandbox = f'http://127.0.0.1:{ports["sandbox"]}'
+    first, second = (TwoHosts(ports[name], sandbox) for name in ('host1', 'host2'))
+    visitor = Visitor(first)
+    callback = urlsplit(visitor.agree_at(visitor.start(), 'plain'))
+    cookies = visitor.cookie_header(callback)
+    barrier = threading.Barrier(2)
+
+    def call(host):
+        barrier.wait()
+        return Visitor(host).get(f'{host.url}{callback.path}?{callback.query}', headers={'Cookie': cookies})
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(call, (first, second)))
+    assert [answer.status for answer in answers] == [303, 303]
+    with urllib.request.urlopen(f'{sandbox}/sandbox/ledger?call=access_token') as ledger:
+        assert len(ledger.read().splitlines()) == 1
+    sessions = [next(line for line in answer.all('Set-Cookie') if line.startswith('weigate=')).split(';')[0] for answer in answers]
+
+    def status(host, session):
+        return Visitor(host).get(host.url + '/weixin/session', headers={'Cookie': session, 'Accept': 'application/json'}).status
+    assert {status(host, session) for host in (first, second) for session in sessions} == {200}
+    (openid,), = site.sql('database', 'SELECT openid FROM weigate.subject')
+    began = time.monotonic()
+    run = subprocess.run([*AS_SERVICE, site.dir / 'bin/weigatectl', '-c', site.dir / 'host1/weigate.conf', 'sessions', 'revoke', openid, '--yes'], stdin=subprocess.DEVNULL,
+                         capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    eventually(lambda: {status(host, session) for host in (first, second) for session in sessions} == {401}, what='401 on both hosts')
+    assert time.monotonic() - began < 5 + 1
 
 
 def test_a_set_up_runs_a_command_and_hands_on_its_status(directory):
