@@ -85,17 +85,38 @@ static int forget_kind(const struct people *people, struct forgetting *f, struct
   return 0;
 }
 
+static const char *const with_sessions[] = {KIND_STATE, KIND_CODE, KIND_HANDOVER};
+#define WITH_SESSIONS_COUNT (sizeof with_sessions / sizeof with_sessions[0])
+
 int forget_tickets(const struct people *people, const struct conf *conf, struct str appid, struct str openid, size_t *ret_count,
                    struct err *err) {
-  static const char *const with_sessions[] = {KIND_STATE, KIND_CODE, KIND_HANDOVER};
   struct forgetting *f = calloc(1, sizeof *f);
   int result = f ? 0 : err_set(err, "out of memory");
   if (f) *f = (struct forgetting){.conf = conf, .appid = appid, .openid = openid};
-  for (size_t i = 0; people->plugin.tickets && i < sizeof with_sessions / sizeof with_sessions[0] && result == 0; i++) {
+  for (size_t i = 0; people->plugin.tickets && i < WITH_SESSIONS_COUNT && result == 0; i++) {
     f->kind = with_sessions[i];
     result = forget_kind(people, f, err);
   }
   if (result == 0) *ret_count = f->taken;
+  free(f);
+  return result;
+}
+
+static bool is_persons(void *arg, const struct weigate_ticket *ticket) {
+  return holds_person(arg, ticket);
+}
+
+int forget_spooled_tickets(const struct conf *conf, struct str appid, struct str openid, size_t *ret_count, struct err *err) {
+  struct forgetting *f = calloc(1, sizeof *f);
+  int result = f ? 0 : err_set(err, "out of memory");
+  if (f) *f = (struct forgetting){.conf = conf, .appid = appid, .openid = openid};
+  *ret_count = 0;
+  for (size_t i = 0; i < WITH_SESSIONS_COUNT && result == 0; i++) {
+    size_t count = 0;
+    f->kind = with_sessions[i];
+    result = spool_forget_tickets(&conf->store.spool, f->kind, is_persons, f, &count, err);
+    *ret_count += count;
+  }
   free(f);
   return result;
 }

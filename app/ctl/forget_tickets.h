@@ -9,5 +9,7 @@
  * live some minutes. conf has the keys. *ret_count: taken. */
 int forget_tickets(const struct people *people, const struct conf *conf, struct str appid, struct str openid, size_t *ret_count,
                    struct err *err);
+/* The same for the tickets that an outage left in this host's spool. */
+int forget_spooled_tickets(const struct conf *conf, struct str appid, struct str openid, size_t *ret_count, struct err *err);
 
 #endif

@@ -98,17 +98,17 @@ void people_close(struct people *people) {
   conf_free(people->conf);
 }
 
-int people_appid(const struct people *people, const char *account, struct str *ret_appid, struct err *err) {
+int people_appid(const struct conf *conf, const char *account, struct str *ret_appid, struct err *err) {
   *ret_appid = STR("");
   if (!account) return 0;
-  for (size_t i = 0; i < people->conf->accounts_count; i++) {
-    const struct account_settings *settings = &people->conf->accounts[i];
+  for (size_t i = 0; i < conf->accounts_count; i++) {
+    const struct account_settings *settings = &conf->accounts[i];
     bool is_website = settings->qrconnect_appid && strcmp(settings->qrconnect_appid, account) == 0;
     if (strcmp(settings->id, account) != 0 && strcmp(settings->appid, account) != 0 && !is_website) continue;
     *ret_appid = str_of(is_website ? settings->qrconnect_appid : settings->appid);
     return 0;
   }
-  return err_set(err, "there is no account \"%s\" in %s", account, people->conf->path);
+  return err_set(err, "there is no account \"%s\" in %s", account, conf->path);
 }
 
 /* Each appid once: accounts may share one. */

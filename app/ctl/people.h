@@ -34,7 +34,7 @@ void people_close(struct people *people);
 /* Who runs the service, or owns the store where it does not run; -1 where neither can be told. */
 int people_owner(const struct conf *conf, uid_t *ret_uid, gid_t *ret_gid);
 /* The appid that --account means (a section's name, or an appid, that of a website app too); "" for all. */
-int people_appid(const struct people *people, const char *account, struct str *ret_appid, struct err *err);
+int people_appid(const struct conf *conf, const char *account, struct str *ret_appid, struct err *err);
 /* Is somebody with that openid stored in the account ("": in any)? */
 int people_find(const struct people *people, struct str openid, struct str appid, bool *ret_found, struct err *err);
 /* The records of that openid in the account ("": in each, website apps too) go to the sink, as load_people gives them. */

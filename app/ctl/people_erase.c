@@ -10,28 +10,19 @@
 #include "ctl/audit.h"
 #include "ctl/ctl.h"
 #include "ctl/forget_tickets.h"
-#include "ctl/people.h"
+#include "ctl/places.h"
 #include "ctl/sessions.h"
 #include "ctl/term.h"
 #include "store/person_text.h"
 
-/* The primary store and its mirror. */
-#define STORES_MAX 2
-
-/* One store that may hold the person. */
-struct place {
-  const char *plugin;
-  bool is_open, is_found;
-  struct people people;
-  struct err err; /* why it is not open */
-};
+enum verdict { DONE, WAITS, LEFT };
 
 struct erasure {
   const struct conf *conf; /* with keys */
   struct str appid, openid;
   struct weigate_stamp stamp; /* the same in every store */
-  struct place places[STORES_MAX];
-  size_t places_count;
+  struct places places;
+  bool is_found;
   size_t done, left;
   char nickname[WEIGATE_NICKNAME_MAX + 1];
   struct buf out;
@@ -40,19 +31,26 @@ struct erasure {
 /* --- what is done, line by line ------------------------------------------------------------------------------------------------
  */
 
-static void say(struct erasure *e, const char *place, bool is_done, const char *sentence) {
+static void say(struct erasure *e, const char *place, enum verdict verdict, const char *sentence) {
+  static const char *const words[] = {[DONE] = "done   ", [WAITS] = "WAITS  ", [LEFT] = "LEFT   "};
   char label[32];
   snprintf(label, sizeof label, "%-19s", place);
   term_add_styled(&e->out, TERM_DIM, label);
-  term_add_styled(&e->out, is_done ? TERM_GOOD : TERM_BAD, is_done ? "done  " : "LEFT  ");
-  text_printable(&e->out, str_of(sentence), ERR_TEXT_BYTES);
+  term_add_styled(&e->out, verdict == DONE ? TERM_GOOD : TERM_BAD, words[verdict]);
+  text_printable(&e->out, str_of(sentence), 2 * ERR_TEXT_BYTES);
   buf_add_char(&e->out, '\n');
   term_print(&e->out);
   fflush(stdout);
-  if (is_done)
+  if (verdict == DONE)
     e->done++;
   else
     e->left++;
+}
+
+static void say_waits(struct erasure *e, const char *place, const char *why, const char *what) {
+  char sentence[2 * ERR_TEXT_BYTES];
+  snprintf(sentence, sizeof sentence, "%s; %s waits in the spool until the store is back", why, what);
+  say(e, place, WAITS, sentence);
 }
 
 static int erase(const struct people *people, struct weigate_call *call, void *arg) {
@@ -64,37 +62,60 @@ static int erase(const struct people *people, struct weigate_call *call, void *a
   return people->plugin.desc->erase_people(people->handle, call, &batch, &e->stamp, &result);
 }
 
-static void erase_in_place(struct erasure *e, struct place *place) {
+static void erase_in_place(struct erasure *e, const struct place *place) {
   char label[32];
+  struct err err = place->err, spool_err = {""};
+  snprintf(label, sizeof label, "store %.11s", place_name(place));
+  if (place->is_open && people_write(&place->people, "cannot erase", erase, e, &err) == 0)
+    say(e, label, DONE, "profile, tokens and history of fields are gone, sign-ins stay as numbers");
+  else if (spool_append_erasure(&e->conf->store.spool, place->plugin, e->appid, e->openid, &e->stamp, &spool_err) == 0)
+    say_waits(e, label, err.text, "the erasure");
+  else
+    say(e, label, LEFT, err.text);
+}
+
+/* Workers look for revocations in the primary store; a mirror may take its place. */
+static void end_sessions(struct erasure *e, const struct place *place) {
+  struct err err = {""};
+  switch (sessions_end(place, e->conf, e->openid.p, e->appid, &err)) {
+  case SESSIONS_END_DONE:
+    say(e, "sessions", DONE, "end within 5 s, on every worker and host");
+    break;
+  case SESSIONS_END_WAITS:
+    say_waits(e, "sessions", err.text, "they end on this host, the word to others");
+    break;
+  case SESSIONS_END_LEFT:
+    say(e, "sessions", LEFT, err.text);
+  }
+}
+
+static void take_tickets(struct erasure *e, const struct place *place) {
   struct err err = place->err;
-  const char *slash = strrchr(place->plugin, '/');
-  snprintf(label, sizeof label, "store %.11s", slash ? slash + 1 : place->plugin);
-  bool is_done = place->is_open && people_write(&place->people, "cannot erase", erase, e, &err) == 0;
-  say(e, label, is_done, is_done ? "profile, tokens and history of fields are gone, sign-ins stay as numbers" : err.text);
-}
-
-/* Workers look for revocations in the primary store. */
-static void end_sessions(struct erasure *e, const struct place *primary) {
-  struct err err = primary->err;
-  size_t count = 0;
-  bool is_done = primary->is_open && sessions_end(&primary->people, e->openid.p, e->appid, &count, &err) == 0;
-  say(e, "sessions", is_done, is_done ? "end within 5 s, on every worker and host" : err.text);
-}
-
-static void take_tickets(struct erasure *e, const struct place *primary) {
-  struct err err = primary->err;
   char sentence[64];
   size_t count = 0;
-  bool is_done = primary->is_open && forget_tickets(&primary->people, e->conf, e->appid, e->openid, &count, &err) == 0;
+  bool is_done = place->is_open && forget_tickets(&place->people, e->conf, e->appid, e->openid, &count, &err) == 0;
   snprintf(sentence, sizeof sentence, "%zu of sign-ins under way taken", count);
-  say(e, "tickets", is_done, is_done ? sentence : err.text);
+  say(e, "tickets", is_done ? DONE : LEFT, is_done ? sentence : err.text);
+}
+
+/* What waits for a store on this host, with the tickets of an outage. */
+static void erase_in_spool(struct erasure *e) {
+  struct err err = {""};
+  char sentence[64];
+  size_t records = 0, tickets = 0;
+  bool is_done = spool_erase(&e->conf->store.spool, e->appid, e->openid, &records, &err) == 0 &&
+                 forget_spooled_tickets(e->conf, e->appid, e->openid, &tickets, &err) == 0;
+  snprintf(sentence, sizeof sentence, "%zu records, %zu tickets", records, tickets);
+  say(e, "spool of this host", is_done ? DONE : LEFT, is_done ? sentence : err.text);
 }
 
 /* The primary store comes last: as long as it holds the person, an erasure that was interrupted finds something to go on with. */
 static void erase_everywhere(struct erasure *e) {
-  end_sessions(e, &e->places[0]);
-  take_tickets(e, &e->places[0]);
-  for (size_t i = e->places_count; i-- > 0;) erase_in_place(e, &e->places[i]);
+  struct places *places = &e->places;
+  for (size_t i = 0; i < places->count; i++) end_sessions(e, &places->all[i]);
+  for (size_t i = 0; i < places->count; i++) take_tickets(e, &places->all[i]);
+  if (e->conf->store.spool.dir) erase_in_spool(e);
+  for (size_t i = places->count; i-- > 0;) erase_in_place(e, &places->all[i]);
 }
 
 /* --- before --------------------------------------------------------------------------------------------------------------------
@@ -104,24 +125,29 @@ static int note_person(void *context, size_t index, const struct weigate_person 
   struct erasure *e = context;
   (void)index;
   if (!person) return 0;
-  e->places[e->places_count - 1].is_found = true;
+  e->is_found = true;
   if (e->nickname[0] == '\0') str_copy(str_make(person->nickname.bytes, person->nickname.size), e->nickname, sizeof e->nickname);
   return 0;
 }
 
-static void open_place(const struct ctl *ctl, struct erasure *e, const char *plugin, const char *asked_by) {
-  struct place *place = &e->places[e->places_count++];
-  place->plugin = plugin;
-  if (people_open_plugin(ctl, plugin, asked_by, &place->people, &place->err) != 0) return;
-  place->is_open = people_load(&place->people, e->openid, e->appid, 0, note_person, e, &place->err) == 0;
-  if (!place->is_open) people_close(&place->people);
+/* Nobody anywhere, and every place could be asked: a mistyped openid leaves no mark. */
+static bool is_unknown(struct erasure *e) {
+  bool all_asked = true;
+  for (size_t i = 0; i < e->places.count; i++) {
+    struct place *place = &e->places.all[i];
+    if (place->is_open && people_load(&place->people, e->openid, e->appid, 0, note_person, e, &place->err) != 0) {
+      people_close(&place->people);
+      place->is_open = false;
+    }
+    all_asked = all_asked && place->is_open;
+  }
+  return all_asked && !e->is_found;
 }
 
 static int choose_account(const struct ctl *ctl, struct erasure *e, struct err *err) {
-  const struct people by_conf = {.conf = (struct conf *)e->conf};
   const char *account = ctl_text(ctl, CTL_ACCOUNT);
   if (!account && e->conf->accounts_count > 1) return err_set(err, "there are several accounts; --account says in which one");
-  return people_appid(&by_conf, account ? account : e->conf->accounts[0].appid, &e->appid, err);
+  return people_appid(e->conf, account ? account : e->conf->accounts[0].appid, &e->appid, err);
 }
 
 static int confirm(const struct ctl *ctl, const struct erasure *e, struct err *err) {
@@ -134,13 +160,6 @@ static int confirm(const struct ctl *ctl, const struct erasure *e, struct err *e
   if (e->nickname[0]) buf_add_char(&question, ')');
   buf_addf(&question, " of %s for good?", e->appid.p);
   return term_confirm(buf_text(&question)) ? 0 : err_set(err, "nothing was done; --yes does it without asking");
-}
-
-/* Nobody anywhere, and every place could be asked. */
-static bool is_unknown(const struct erasure *e) {
-  for (size_t i = 0; i < e->places_count; i++)
-    if (!e->places[i].is_open || e->places[i].is_found) return false;
-  return true;
 }
 
 static int run_erasure(const struct ctl *ctl, struct erasure *e, struct err *err) {
@@ -166,14 +185,14 @@ int people_erase_run(const struct ctl *ctl, struct err *err) {
     return err_set(err, "that is no openid: 1 to %d letters, digits, \"-\" and \"_\"", WEIGATE_OPENID_MAX);
   if (conf_load(ctl->conf_path, 0, &conf, err) != 0) return -1; /* with the keys, while we are who may read them */
   e.conf = conf;
-  buf_init(&e.out, 4 * ERR_TEXT_BYTES);
+  buf_init(&e.out, 8 * ERR_TEXT_BYTES);
   int result = choose_account(ctl, &e, err);
+  if (result == 0) result = people_become_service_user(conf, err);
   if (result == 0) {
-    open_place(ctl, &e, conf->store.plugin.plugin, "storage.plugin");
+    places_open(ctl, conf, &e.places);
     result = run_erasure(ctl, &e, err);
+    places_close(&e.places);
   }
-  for (size_t i = 0; i < e.places_count; i++)
-    if (e.places[i].is_open) people_close(&e.places[i].people);
   buf_done(&e.out);
   conf_free(conf);
   return result;

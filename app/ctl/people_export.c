@@ -77,7 +77,7 @@ int people_export_run(const struct ctl *ctl, struct err *err) {
   struct export export = {.format = ctl_number(ctl, CTL_FORMAT, FORMAT_JSONL), .left = limit == 0 ? UINT64_MAX : limit};
   progress_catch_signals();
   if (people_open(ctl, &people, err) != 0) return -1;
-  int result = people_appid(&people, ctl_text(ctl, CTL_ACCOUNT), &appid, err);
+  int result = people_appid(people.conf, ctl_text(ctl, CTL_ACCOUNT), &appid, err);
   if (result == 0) {
     buf_init(&export.out, WRITE_BYTES + 2 * PERSON_TEXT_MAX_BYTES);
     audit_begin(&audit, people.conf, "people export", appid.n > 0 ? appid.p : "all accounts");

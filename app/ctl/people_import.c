@@ -170,7 +170,7 @@ static int prepare_rules(const struct ctl *ctl, struct import *import, struct er
   import->rules = (struct import_rules){.conf = conf, .ctl = ctl, .is_chosen = account != NULL};
   if (check_fields(ctl, err) != 0 || check_head(ctl, &import->file, err) != 0 ||
       choose_observed(ctl, &import->file, &import->rules.observed_us, err) != 0 ||
-      people_appid(&import->people, account, &import->rules.appid, err) != 0)
+      people_appid(import->people.conf, account, &import->rules.appid, err) != 0)
     return -1;
   if (!account && conf->accounts_count == 1) import->rules.appid = str_of(conf->accounts[0].appid);
   return 0;

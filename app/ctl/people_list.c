@@ -127,7 +127,7 @@ static int list_people(const struct ctl *ctl, const struct people *people, struc
   struct listing listing = {.form = ctl_has(ctl, CTL_JSON) ? FORM_JSON : ctl_has(ctl, CTL_PLAIN) ? FORM_PLAIN : FORM_TABLE};
   struct str appid;
   bool more = false;
-  if (people_appid(people, ctl_text(ctl, CTL_ACCOUNT), &appid, err) != 0) return -1;
+  if (people_appid(people->conf, ctl_text(ctl, CTL_ACCOUNT), &appid, err) != 0) return -1;
   scan.appid = (struct weigate_text){appid.p, appid.n};
   listing.left = choose_limit(ctl, listing.form);
   buf_init(&listing.line, LINE_MAX_BYTES);

@@ -77,7 +77,7 @@ static int show_person(void *context, size_t index, const struct weigate_person 
 /* The person in one account, or in each: an openid means somebody in one account only, but tests share them. */
 static int show_people(const struct ctl *ctl, const struct people *people, struct showing *showing, struct err *err) {
   struct str only;
-  if (people_appid(people, ctl_text(ctl, CTL_ACCOUNT), &only, err) != 0 ||
+  if (people_appid(people->conf, ctl_text(ctl, CTL_ACCOUNT), &only, err) != 0 ||
       people_load(people, str_of(ctl->argument), only, WEIGATE_WANT_COUNTS, show_person, showing, err) != 0)
     return -1;
   return showing->found > 0 ? 0 : err_set(err, "nobody with the openid %s is stored", ctl->argument);

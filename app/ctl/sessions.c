@@ -27,14 +27,10 @@ static bool is_meant(const struct account_settings *account, struct str appid) {
          (account->qrconnect_appid && str_eq(appid, str_of(account->qrconnect_appid)));
 }
 
-int sessions_end(const struct people *people, const char *openid, struct str appid, size_t *ret_count, struct err *err) {
-  const struct conf *conf = people->conf;
-  struct revocations all = {.count = 0};
+static int make_revocations(const struct conf *conf, const char *openid, struct str appid, struct revocations *all,
+                            struct err *err) {
   int64_t now_s = clock_wall_s(), expires_s = now_s + (int64_t)(conf->session.lifetime_ms / 1000) + 1;
-  if (!people->plugin.tickets)
-    return err_set(
-        err, "storage plugin %s keeps no tickets, so that sessions end by their own time only; a new session.keys_file ends all",
-        people->plugin.desc->name);
+  all->count = 0;
   for (size_t i = 0; i < conf->accounts_count; i++) {
     struct account account;
     struct revocation revocation;
@@ -44,9 +40,33 @@ int sessions_end(const struct people *people, const char *openid, struct str app
       revoke_of_person(account_context(&account), str_of(openid), now_s, expires_s, &revocation);
     else
       revoke_of_everyone(account_context(&account), now_s, expires_s, &revocation);
-    revoke_to_ticket(&revocation, all.keys[all.count], all.values[all.count], &all.tickets[all.count]);
-    all.count++;
+    revoke_to_ticket(&revocation, all->keys[all->count], all->values[all->count], &all->tickets[all->count]);
+    all->count++;
   }
-  *ret_count = all.count;
-  return people_write(people, "cannot end the sessions", put, &all, err);
+  return 0;
+}
+
+static int put_in_store(const struct place *place, struct revocations *all, struct err *err) {
+  *err = place->err;
+  if (!place->is_open) return -1;
+  if (!place->people.plugin.tickets)
+    return err_set(err,
+                   "storage plugin %s keeps no tickets: sessions end by their own time only, or all with a new session.keys_file",
+                   place->people.plugin.desc->name);
+  return people_write(&place->people, "cannot end the sessions", put, all, err);
+}
+
+static int put_in_spool(const struct place *place, const struct conf *conf, const struct revocations *all, struct err *err) {
+  for (size_t i = 0; i < all->count; i++)
+    if (spool_append_ticket(&conf->store.spool, place->plugin, &all->tickets[i], err) != 0) return -1;
+  return 0;
+}
+
+enum sessions_end sessions_end(const struct place *place, const struct conf *conf, const char *openid, struct str appid,
+                               struct err *err) {
+  struct revocations all;
+  struct err spool_err = {""};
+  if (make_revocations(conf, openid, appid, &all, err) != 0) return SESSIONS_END_LEFT;
+  if (put_in_store(place, &all, err) == 0) return SESSIONS_END_DONE;
+  return put_in_spool(place, conf, &all, &spool_err) == 0 ? SESSIONS_END_WAITS : SESSIONS_END_LEFT;
 }

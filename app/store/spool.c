@@ -15,6 +15,7 @@
 #include "store/spool_dir.h"
 #include "store/spool_record.h"
 #include "store/spool_segment.h"
+#include "store/spool_ticket.h"
 
 /* A reader and what its file may hold in memory; a segment is at most one write larger than its limit. */
 #define FILE_MAX_BYTES ((size_t)SPOOL_SEGMENT_MAX_BYTES + 32 * (size_t)SPOOL_FRAME_MAX_BYTES)
@@ -265,25 +266,85 @@ int spool_erase(const struct spool_settings *settings, struct str appid, struct 
   return result;
 }
 
-int spool_append_erasure(const struct spool_settings *settings, const char *target, struct str appid, struct str openid,
-                         const struct weigate_stamp *stamp, struct err *err) {
-  SCOPE_BUF struct buf plain;
-  SCOPE_BUF struct buf frame;
-  struct spool_dir dir;
-  struct spool_segment segment = {.target = target, .fd = -1};
-  struct spool_entry entry = {
-      .kind = SPOOL_ERASE, .key = {.appid = {appid.p, appid.n}, .openid = {openid.p, openid.n}}, .stamp = *stamp};
-  buf_init(&plain, SPOOL_ENTRY_MAX_BYTES);
-  buf_init(&frame, SPOOL_FRAME_MAX_BYTES);
+/* --- append --- */
+
+static int check_usable(const struct spool_settings *settings, struct err *err) {
   if (!settings->dir) return err_set(err, "storage.spool_dir is off: nothing can wait for the store");
   if (!settings->keys) return err_set(err, "the spool is sealed, and its keys (session.keys_file) were not read");
-  spool_record_add(&plain, &entry);
+  return 0;
+}
+
+/* One entry in line for that store. */
+static int append_entry(const struct spool_settings *settings, const struct spool_dir *dir, const char *target,
+                        const struct spool_entry *entry, struct err *err) {
+  SCOPE_BUF struct buf plain;
+  SCOPE_BUF struct buf frame;
+  struct spool_segment segment = {.target = target, .fd = -1};
+  buf_init(&plain, SPOOL_ENTRY_MAX_BYTES);
+  buf_init(&frame, SPOOL_FRAME_MAX_BYTES);
+  spool_record_add(&plain, entry);
   if (plain.failed || spool_frame_add(&frame, settings->keys, buf_str(&plain), 1, clock_wall_us()) != 0)
-    return err_set(err, "the erasure cannot be sealed: no memory or random bytes");
-  if (spool_dir_open(settings, &dir, err) != 0) return -1;
-  int result = spool_segment_append(&dir, &segment, buf_str(&frame));
+    return err_set(err, "it cannot be sealed for the spool: no memory or random bytes");
+  int result = spool_segment_append(dir, &segment, buf_str(&frame));
   if (result != 0) err_set(err, "%s cannot be written: %s", settings->dir, strerror(errno));
   spool_segment_close(&segment);
+  return result;
+}
+
+int spool_append_erasure(const struct spool_settings *settings, const char *target, struct str appid, struct str openid,
+                         const struct weigate_stamp *stamp, struct err *err) {
+  struct spool_dir dir;
+  const struct spool_entry entry = {
+      .kind = SPOOL_ERASE, .key = {.appid = {appid.p, appid.n}, .openid = {openid.p, openid.n}}, .stamp = *stamp};
+  if (check_usable(settings, err) != 0 || spool_dir_open(settings, &dir, err) != 0) return -1;
+  int result = append_entry(settings, &dir, target, &entry, err);
   spool_dir_close(&dir);
   return result;
+}
+
+int spool_append_ticket(const struct spool_settings *settings, const char *target, const struct weigate_ticket *ticket,
+                        struct err *err) {
+  struct spool_dir dir;
+  const struct spool_entry entry = {.kind = SPOOL_TICKET, .ticket = *ticket};
+  if (check_usable(settings, err) != 0 || spool_dir_open(settings, &dir, err) != 0) return -1;
+  int result = append_entry(settings, &dir, target, &entry, err);
+  if (result == 0 && spool_ticket_put(&dir, settings->keys, ticket) != 0)
+    result = err_set(err, "a ticket cannot be kept in %s: %s", settings->dir, strerror(errno));
+  spool_dir_close(&dir);
+  return result;
+}
+
+/* --- tickets --- */
+
+struct forgetting {
+  const struct spool_dir *dir;
+  const struct seal_keys *keys;
+  bool (*is_meant)(void *arg, const struct weigate_ticket *ticket);
+  void *arg;
+  size_t count;
+  int error;
+};
+
+static void forget_one(void *arg, const struct weigate_ticket *ticket) {
+  struct forgetting *forgetting = arg;
+  struct spool_ticket found = {0};
+  if (!forgetting->is_meant(forgetting->arg, ticket)) return;
+  if (spool_ticket_take(forgetting->dir, forgetting->keys, ticket->kind, ticket->key, &found) != 0)
+    forgetting->error = errno;
+  else
+    forgetting->count++;
+  spool_ticket_done(&found);
+}
+
+int spool_forget_tickets(const struct spool_settings *settings, const char *kind,
+                         bool (*is_meant)(void *arg, const struct weigate_ticket *ticket), void *arg, size_t *ret_count,
+                         struct err *err) {
+  struct spool_dir dir;
+  if (check_usable(settings, err) != 0 || spool_dir_open(settings, &dir, err) != 0) return -1;
+  struct forgetting forgetting = {.dir = &dir, .keys = settings->keys, .is_meant = is_meant, .arg = arg};
+  if (spool_ticket_scan(&dir, settings->keys, (struct weigate_text){kind, strlen(kind)}, 0, forget_one, &forgetting) != 0)
+    forgetting.error = errno;
+  spool_dir_close(&dir);
+  *ret_count = forgetting.count;
+  return forgetting.error ? err_set(err, "tickets in %s cannot be read: %s", settings->dir, strerror(forgetting.error)) : 0;
 }

@@ -53,4 +53,12 @@ int spool_erase(const struct spool_settings *settings, struct str appid, struct 
 int spool_append_erasure(const struct spool_settings *settings, const char *target, struct str appid, struct str openid,
                          const struct weigate_stamp *stamp, struct err *err);
 
+/* The same for a ticket, which the workers of this host see at once: a revocation while the store is down. */
+int spool_append_ticket(const struct spool_settings *settings, const char *target, const struct weigate_ticket *ticket,
+                        struct err *err);
+/* Takes those tickets of an outage of that kind that is_meant() says yes to. *ret_count: taken. */
+int spool_forget_tickets(const struct spool_settings *settings, const char *kind,
+                         bool (*is_meant)(void *arg, const struct weigate_ticket *ticket), void *arg, size_t *ret_count,
+                         struct err *err);
+
 #endif

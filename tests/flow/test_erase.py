@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 from scale import report, scale
+from test_spool import cluster, needs_postgres, one_cluster, postgres_rig  # noqa: F401 (fixtures)
 from visitor import Visitor
 from wait import SLACK, eventually
 
@@ -60,7 +61,7 @@ def test_everybodys_sessions_end_and_the_next_sign_in_holds(new_rig, people):
     eventually(lambda: all(is_out_everywhere(rig, visitor) for visitor in visitors), seconds=5)
     eventually(lambda: signed_in(rig, people(1)[0]), what='a sign-in after the second of the revocation')
     begun, done = [line for line in rig.first.lines('audit') if 'sessions revoke' in line][-2:]
-    assert 'begins sessions revoke: everybody' in begun and 'has done sessions revoke: everybody in 1 account' in done
+    assert 'begins sessions revoke: everybody' in begun and 'has done sessions revoke: everybody in default' in done
 
 
 def test_only_one_accounts_sessions_end(new_rig, people):
@@ -89,13 +90,13 @@ def test_an_erased_person_is_out_and_leaves_nothing(new_rig, people, sandbox):
     nickname = rig.person(openid)['profile']['nickname']
     assert openid.encode() in dump(rig)
     run = erase(rig, openid)
-    assert run.stdout.count('done') == 3 and 'LEFT' not in run.stdout
+    assert run.stdout.count('done') == 4 and 'LEFT' not in run.stdout
     eventually(lambda: is_out_everywhere(rig, visitor), seconds=5)
     assert bystander.get(rig.url + '/private/').status == 200
     assert set(rig.people()) == {sandbox.openid(other)}
     assert nickname not in run.stderr
     audit = '\n'.join(rig.first.lines('audit'))
-    assert 'begins people erase: person ' in audit and '3 done, 0 left' in audit and openid not in audit and nickname not in audit
+    assert 'begins people erase: person ' in audit and '4 done, 0 left' in audit and openid not in audit and nickname not in audit
     events = rig.ctl('people', 'export', '--erased').stdout
     assert openid not in events and 'erased_hash":"' in events
     with sqlite3.connect(rig.store_path) as store:
@@ -151,7 +152,7 @@ def test_the_account_must_be_said_where_there_are_several(new_rig, person, sandb
 
 def test_a_store_that_is_away_is_what_is_left_and_doing_it_again_finishes(new_rig, person, sandbox):
     """L08, L07: said, non-zero, and repeatable; both tries are in the audit."""
-    rig = new_rig()
+    rig = new_rig({'storage': {'spool_dir': 'off'}})
     visitor = signed_in(rig, person)
     openid = sandbox.openid(person)
     (rig.dir / 'data').chmod(0o000)
@@ -166,6 +167,47 @@ def test_a_store_that_is_away_is_what_is_left_and_doing_it_again_finishes(new_ri
     eventually(lambda: is_out_everywhere(rig, visitor), seconds=5)
     ends = [line for line in rig.first.lines('audit') if 'people erase' in line and 'begins' not in line]
     assert 'could not finish' in ends[0] and 'has done' in ends[1]
+
+
+@needs_postgres
+def test_who_waits_in_the_spool_is_erased_there_and_stays_erased_when_the_store_is_back(postgres_rig, cluster, people, sandbox):  # noqa: F811
+    """L08: the store is down; its erasure waits behind what came before it, and the session ends on this host at once."""
+    rig = postgres_rig()
+    one, other = people(2)
+    openid = sandbox.openid(one)
+    signed_in(rig, one)
+    cluster.stop()
+    visitor = signed_in(rig, one)
+    signed_in(rig, other)
+    run = erase(rig, openid, check=False)
+    assert run.returncode == 1 and 'spool of this host done   1 records' in run.stdout and run.stdout.count('WAITS') == 2, run.stdout
+    eventually(lambda: is_out_everywhere(rig, visitor), seconds=5)
+    cluster.start()
+    eventually(lambda: sandbox.openid(other) in rig.people(), seconds=20, what='what waited in the store')
+    eventually(lambda: openid not in rig.people(), seconds=20, what='the erasure in the store')
+    assert openid not in rig.ctl('people', 'export', '--erased').stdout
+    eventually(lambda: erase(rig, openid, check=False).returncode == 1 and is_out_everywhere(rig, visitor))
+
+
+@needs_postgres
+def test_the_mirror_forgets_too_and_is_told_when_it_is_back(new_rig, programs, cluster, people, sandbox):  # noqa: F811
+    """L08: a store and its mirror; the mirror away."""
+    rig = new_rig({'storage': {'mirror': programs.postgres_plugin}, 'plugin postgres': {'dsn': cluster.dsn('weigate')}}, start=False)
+    rig.first.write_conf()
+    rig.ctl('storage', 'init', '--plugin', str(programs.postgres_plugin))
+    rig.start()
+    one, two = people(2)
+    for who in (one, two):
+        signed_in(rig, who)
+    mirrored = lambda: {row[0] for row in cluster.sql('SELECT openid FROM weigate.subject')}
+    eventually(lambda: mirrored() == {sandbox.openid(one), sandbox.openid(two)}, what='both in the mirror')
+    assert erase(rig, sandbox.openid(one)).stdout.count('done') == 7
+    assert mirrored() == {sandbox.openid(two)}
+    cluster.stop()
+    run = erase(rig, sandbox.openid(two), check=False)
+    assert run.returncode == 1 and 'store postgres.so  WAITS' in run.stdout and 'store file.so      done' in run.stdout, run.stdout
+    cluster.start()
+    eventually(lambda: mirrored() == set(), seconds=20, what='the erasure in the mirror')
 
 
 def on_terminal(rig, answer, *words):
