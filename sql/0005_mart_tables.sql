@@ -21,6 +21,16 @@ COMMENT ON COLUMN weigate.person_link.profile_day IS 'Latest day of this profile
 COMMENT ON COLUMN weigate.person_link.person_day IS 'Latest day of the person in any account, likewise.';
 COMMENT ON COLUMN weigate.person_link.app_no IS 'The profile''s account.';
 
+CREATE TABLE weigate.mart_link_day (
+  day date PRIMARY KEY,
+  profiles integer NOT NULL,
+  people integer NOT NULL
+);
+COMMENT ON TABLE weigate.mart_link_day IS 'Of those in person_link, how many were seen on a day last; the days of a month up to mart_state.through_day.';
+COMMENT ON COLUMN weigate.mart_link_day.day IS 'The day.';
+COMMENT ON COLUMN weigate.mart_link_day.profiles IS 'Profiles with profile_day on it.';
+COMMENT ON COLUMN weigate.mart_link_day.people IS 'People with person_day on it.';
+
 CREATE TABLE weigate.link_period (
   profile_no bigint NOT NULL,
   link_no integer NOT NULL,

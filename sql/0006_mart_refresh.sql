@@ -47,6 +47,11 @@ BEGIN
         WHERE (l.person_no, l.first_day, l.profile_day, l.person_day) IS DISTINCT FROM (excluded.person_no, excluded.first_day, excluded.profile_day, excluded.person_day)
       RETURNING l.person_no, (SELECT o.person_no FROM weigate.person_link o WHERE o.profile_no = l.profile_no) AS before_no
   ) SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM put WHERE person_no IS DISTINCT FROM before_no) INTO changes;
+  DELETE FROM weigate.mart_link_day;
+  INSERT INTO weigate.mart_link_day (day, profiles, people)
+    SELECT day, count(*) FILTER (WHERE is_profile), count(*) FILTER (WHERE NOT is_profile) FROM (
+      SELECT profile_day AS day, true AS is_profile FROM weigate.person_link WHERE profile_day > through - 31
+      UNION ALL SELECT person_day, false FROM weigate.person_link WHERE person_day > through - 31 AND profile_no = person_no) d GROUP BY day;
   RETURN changes > 0;
 END $$;
 COMMENT ON FUNCTION weigate.mart_refresh_links IS 'Finds the profiles that are one person; true if any link changed.';
@@ -289,7 +294,7 @@ BEGIN
   UPDATE weigate.mart_state SET through_day = through, whole_at = state.whole_at, is_link_due = state.is_link_due,
     refreshed_at = clock_timestamp(), refreshed_since = since, took_ms = extract(epoch FROM clock_timestamp() - began_at) * 1000;
   -- Tables that are small, or changed at once: autovacuum would see to them too late, or never.
-  ANALYZE weigate.app, weigate.mart_state, weigate.person_link, weigate.link_period, weigate.mart_active, weigate.mart_new, weigate.mart_cohort_week, weigate.mart_cohort_day,
+  ANALYZE weigate.app, weigate.mart_state, weigate.person_link, weigate.link_period, weigate.mart_link_day, weigate.mart_active, weigate.mart_new, weigate.mart_cohort_week, weigate.mart_cohort_day,
     weigate.mart_growth, weigate.mart_event, weigate.mart_latency, weigate.mart_hour, weigate.mart_coverage;
   RETURN since;
 END $$;

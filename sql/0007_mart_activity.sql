@@ -40,26 +40,31 @@ COMMENT ON COLUMN weigate.app_label.app IS 'Name for reports.';
 COMMENT ON COLUMN weigate.app_label.time_zone IS 'Zone of its days.';
 COMMENT ON COLUMN weigate.app_label.today IS 'Which day it is there, by the mart''s clock.';
 
+CREATE VIEW weigate.mart_today AS SELECT (weigate_mart.clock() AT TIME ZONE 'Asia/Shanghai')::date AS today, through_day FROM weigate.mart_state;
+COMMENT ON VIEW weigate.mart_today IS 'Today, by the mart''s clock, and the last day that is counted.';
+COMMENT ON COLUMN weigate.mart_today.today IS 'Today in Shanghai.';
+COMMENT ON COLUMN weigate.mart_today.through_day IS 'As in mart_state.';
+
 -- Today and yesterday, unless they are in the mart's tables already; one day for all, since accounts' days differ by hours at most.
 -- Accounts: one scan over the bitmaps, shifted so that bit n says "n days before today"; erased people have no bitmap, their days are counted.
--- All accounts: the sum, less those who are known in several: of them person_link says when they were seen last, and user_day who came since.
+-- All accounts: the sum, less those who are known in several: of them mart_link_day says when they were seen last, and user_day who came since.
 CREATE VIEW weigate.active_open AS
   WITH account AS MATERIALIZED (
     SELECT a.app_no, count(*) FILTER (WHERE b.bits & 1 <> 0) AS dau_0, count(*) FILTER (WHERE b.bits & 127 <> 0) AS wau_0, count(*) FILTER (WHERE b.bits & 1073741823 <> 0) AS mau_0,
         count(*) FILTER (WHERE b.bits & 2 <> 0) AS dau_1, count(*) FILTER (WHERE b.bits & 254 <> 0) AS wau_1, count(*) FILTER (WHERE b.bits & 2147483646 <> 0) AS mau_1
-      FROM weigate.profile_activity a CROSS JOIN LATERAL (VALUES (CASE WHEN a.last_login_day <= (SELECT today FROM weigate.app_label WHERE app_no = 0)
-          THEN a.days60 << ((SELECT today FROM weigate.app_label WHERE app_no = 0) - a.last_login_day) ELSE a.days60 >> (a.last_login_day - (SELECT today FROM weigate.app_label WHERE app_no = 0)) END)) b (bits)
-      WHERE a.last_login_day > (SELECT today - 31 FROM weigate.app_label WHERE app_no = 0) GROUP BY a.app_no
+      FROM weigate.profile_activity a CROSS JOIN LATERAL (VALUES (CASE WHEN a.last_login_day <= (SELECT today FROM weigate.mart_today)
+          THEN a.days60 << ((SELECT today FROM weigate.mart_today) - a.last_login_day) ELSE a.days60 >> (a.last_login_day - (SELECT today FROM weigate.mart_today)) END)) b (bits)
+      WHERE a.last_login_day > (SELECT today - 31 FROM weigate.mart_today) GROUP BY a.app_no
   ), gone AS (
     SELECT d.app_no, count(DISTINCT d.profile_no) FILTER (WHERE t.ago = 0) AS dau_0, count(DISTINCT d.profile_no) FILTER (WHERE t.ago < 7) AS wau_0, count(DISTINCT d.profile_no) FILTER (WHERE t.ago < 30) AS mau_0,
         count(DISTINCT d.profile_no) FILTER (WHERE t.ago = 1) AS dau_1, count(DISTINCT d.profile_no) FILTER (WHERE t.ago BETWEEN 1 AND 7) AS wau_1, count(DISTINCT d.profile_no) FILTER (WHERE t.ago BETWEEN 1 AND 30) AS mau_1
-      FROM weigate.user_day d CROSS JOIN LATERAL (VALUES ((SELECT today FROM weigate.app_label WHERE app_no = 0) - d.day)) t (ago)
+      FROM weigate.user_day d CROSS JOIN LATERAL (VALUES ((SELECT today FROM weigate.mart_today) - d.day)) t (ago)
       WHERE d.profile_no < 0 AND t.ago BETWEEN 0 AND 30 GROUP BY d.app_no
   ), visit AS MATERIALIZED (
-    SELECT l.person_no, l.profile_no, (SELECT today FROM weigate.app_label WHERE app_no = 0) - l.profile_day AS profile_ago, (SELECT today FROM weigate.app_label WHERE app_no = 0) - l.person_day AS person_ago,
-        bool_or(d.day = (SELECT today FROM weigate.app_label WHERE app_no = 0)) AS is_0, bool_or(d.day < (SELECT today FROM weigate.app_label WHERE app_no = 0)) AS is_1
+    SELECT l.person_no, l.profile_no, (SELECT today FROM weigate.mart_today) - l.profile_day AS profile_ago, (SELECT today FROM weigate.mart_today) - l.person_day AS person_ago,
+        bool_or(d.day = (SELECT today FROM weigate.mart_today)) AS is_0, bool_or(d.day < (SELECT today FROM weigate.mart_today)) AS is_1
       FROM weigate.user_day d JOIN weigate.person_link l USING (profile_no)
-      WHERE d.day > (SELECT through_day FROM weigate.mart_state) AND d.day >= (SELECT today - 1 FROM weigate.app_label WHERE app_no = 0) AND d.day <= (SELECT today FROM weigate.app_label WHERE app_no = 0)
+      WHERE d.day > (SELECT through_day FROM weigate.mart_today) AND d.day >= (SELECT today - 1 FROM weigate.mart_today) AND d.day <= (SELECT today FROM weigate.mart_today)
       GROUP BY l.profile_no
   ), twice (dau_0, wau_0, mau_0, dau_1, wau_1, mau_1) AS (
     -- How often too often: profiles seen, less people seen; of those who came since, and of those who did not.
@@ -70,20 +75,17 @@ CREATE VIEW weigate.active_open AS
         -count(*) FILTER (WHERE is_1), -count(*) FILTER (WHERE is_1 AND person_ago <= 7 IS NOT TRUE), -count(*) FILTER (WHERE is_1 AND person_ago <= 30 IS NOT TRUE)
       FROM (SELECT person_no, min(person_ago) AS person_ago, bool_or(is_0) AS is_0, bool_or(is_1) AS is_1 FROM visit GROUP BY person_no) p
     UNION ALL
-    SELECT 0, count(*) FILTER (WHERE p.profile_ago < 7) - count(*) FILTER (WHERE p.is_one AND p.person_ago < 7), count(*) FILTER (WHERE p.profile_ago < 30) - count(*) FILTER (WHERE p.is_one AND p.person_ago < 30),
-        count(*) FILTER (WHERE p.profile_ago = 1) - count(*) FILTER (WHERE p.is_one AND p.person_ago = 1), count(*) FILTER (WHERE p.profile_ago <= 7) - count(*) FILTER (WHERE p.is_one AND p.person_ago <= 7),
-        count(*) FILTER (WHERE p.profile_ago <= 30) - count(*) FILTER (WHERE p.is_one AND p.person_ago <= 30)
-      FROM (SELECT profile_no = person_no AS is_one, (SELECT today FROM weigate.app_label WHERE app_no = 0) - profile_day AS profile_ago, (SELECT today FROM weigate.app_label WHERE app_no = 0) - person_day AS person_ago
-        FROM weigate.person_link WHERE person_day > (SELECT today - 31 FROM weigate.app_label WHERE app_no = 0)) p
+    SELECT 0, sum(p.n) FILTER (WHERE p.ago < 7), sum(p.n) FILTER (WHERE p.ago < 30), sum(p.n) FILTER (WHERE p.ago = 1), sum(p.n) FILTER (WHERE p.ago <= 7), sum(p.n) FILTER (WHERE p.ago <= 30)
+      FROM (SELECT profiles - people AS n, (SELECT today FROM weigate.mart_today) - day AS ago FROM weigate.mart_link_day) p
   ), counted AS (
     SELECT app_no, dau_0, wau_0, mau_0, dau_1, wau_1, mau_1 FROM account UNION ALL SELECT * FROM gone
     UNION ALL SELECT 0::smallint, dau_0, wau_0, mau_0, dau_1, wau_1, mau_1 FROM account UNION ALL SELECT 0::smallint, dau_0, wau_0, mau_0, dau_1, wau_1, mau_1 FROM gone
     UNION ALL SELECT 0::smallint, -dau_0, -wau_0, -mau_0, -dau_1, -wau_1, -mau_1 FROM twice
   )
-  SELECT l.today - d.ago AS day, c.app_no, d.dau::integer AS dau, d.wau7::integer AS wau7, d.mau30::integer AS mau30
+  SELECT t.today - d.ago AS day, c.app_no, d.dau::integer AS dau, d.wau7::integer AS wau7, d.mau30::integer AS mau30
     FROM (SELECT app_no, sum(dau_0) AS dau_0, sum(wau_0) AS wau_0, sum(mau_0) AS mau_0, sum(dau_1) AS dau_1, sum(wau_1) AS wau_1, sum(mau_1) AS mau_1 FROM counted GROUP BY app_no) c
-    CROSS JOIN LATERAL (VALUES (0, dau_0, wau_0, mau_0), (1, dau_1, wau_1, mau_1)) d (ago, dau, wau7, mau30) JOIN weigate.app_label l ON l.app_no = 0
-    WHERE l.today - d.ago > (SELECT through_day FROM weigate.mart_state);
+    CROSS JOIN LATERAL (VALUES (0, dau_0, wau_0, mau_0), (1, dau_1, wau_1, mau_1)) d (ago, dau, wau7, mau30) CROSS JOIN weigate.mart_today t
+    WHERE t.today - d.ago > t.through_day;
 COMMENT ON VIEW weigate.active_open IS 'Active people today and yesterday, where they are not in mart_active yet.';
 COMMENT ON COLUMN weigate.active_open.day IS 'As in mart_active.';
 COMMENT ON COLUMN weigate.active_open.app_no IS 'As in mart_active.';
@@ -107,8 +109,8 @@ CREATE VIEW weigate.new_open AS
         WHERE e.profile_no = d.profile_no AND e.event_day = d.day AND e.is_login
           AND e.event_at >= d.day::timestamp AT TIME ZONE 'UTC' - interval '15 hours'
         ORDER BY e.event_at, e.event_id LIMIT 1), '') AS channel
-      FROM weigate.user_day d WHERE d.is_first AND d.day > (SELECT greatest(s.through_day, l.today - 30) FROM weigate.mart_state s, weigate.app_label l WHERE l.app_no = 0)
-        AND d.day <= (SELECT today + 1 FROM weigate.app_label WHERE app_no = 0)
+      FROM weigate.user_day d WHERE d.is_first AND d.day > (SELECT greatest(through_day, today - 30) FROM weigate.mart_today)
+        AND d.day <= (SELECT today + 1 FROM weigate.mart_today)
   )
   SELECT day, app_no, channel, count(*) AS people FROM newcomer GROUP BY 1, 2, 3
   UNION ALL
@@ -193,7 +195,7 @@ CREATE VIEW weigate.hour_count AS
   SELECT e.event_day, e.app_no, extract(hour FROM e.event_at AT TIME ZONE a.time_zone)::smallint, count(*)
     FROM weigate.login_event e JOIN weigate.app a USING (app_no)
     WHERE e.is_login AND e.event_day > (SELECT through_day FROM weigate.mart_state)
-      AND e.event_at >= (SELECT greatest(s.through_day, l.today - 40)::timestamp AT TIME ZONE 'UTC' FROM weigate.mart_state s, weigate.app_label l WHERE l.app_no = 0)
+      AND e.event_at >= (SELECT greatest(through_day, today - 40)::timestamp AT TIME ZONE 'UTC' FROM weigate.mart_today)
     GROUP BY 1, 2, 3;
 COMMENT ON VIEW weigate.hour_count IS 'Completed sign-ins per hour, up to now.';
 COMMENT ON COLUMN weigate.hour_count.day IS 'As in mart_hour.';

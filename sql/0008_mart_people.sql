@@ -1,16 +1,16 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- weigate_mart, who: questions 5, 8 and 10. Nothing here names anybody; the one view that does ends in _pii and is granted separately.
 
+-- Joins that give one row or none, so that a question pays only for the columns it names.
 CREATE VIEW weigate_mart.people AS
-  SELECT p.profile_no AS person_no, 1 AS accounts, ARRAY[p.app_no] AS app_nos, (p.first_seen_at AT TIME ZONE l.time_zone)::date AS first_seen_day,
+  SELECT p.profile_no AS person_no, 1 AS accounts, ARRAY[p.app_no] AS app_nos, (p.first_seen_at AT TIME ZONE (SELECT l.time_zone FROM weigate.app l WHERE l.app_no = p.app_no))::date AS first_seen_day,
       a.last_login_day, coalesce(a.login_count, 0) AS login_count, coalesce(a.login_days, 0) AS login_days, p.unionid IS NOT NULL AS has_unionid
-    FROM weigate.profile p JOIN weigate.app l ON l.app_no = p.app_no LEFT JOIN weigate.profile_activity a ON a.profile_no = p.profile_no
+    FROM weigate.profile p LEFT JOIN weigate.profile_activity a ON a.profile_no = p.profile_no
     WHERE NOT EXISTS (SELECT FROM weigate.person_link k WHERE k.profile_no = p.profile_no)
   UNION ALL
-  SELECT k.person_no, count(*)::integer, array_agg(p.app_no ORDER BY p.app_no), min((p.first_seen_at AT TIME ZONE l.time_zone)::date),
+  SELECT k.person_no, count(*)::integer, array_agg(k.app_no ORDER BY k.app_no), min((p.first_seen_at AT TIME ZONE (SELECT l.time_zone FROM weigate.app l WHERE l.app_no = p.app_no))::date),
       max(a.last_login_day), coalesce(sum(a.login_count), 0)::bigint, coalesce(sum(a.login_days), 0)::integer, true
-    FROM weigate.person_link k JOIN weigate.profile p ON p.profile_no = k.profile_no JOIN weigate.app l ON l.app_no = p.app_no
-      LEFT JOIN weigate.profile_activity a ON a.profile_no = p.profile_no
+    FROM weigate.person_link k LEFT JOIN weigate.profile p ON p.profile_no = k.profile_no LEFT JOIN weigate.profile_activity a ON a.profile_no = k.profile_no
     GROUP BY k.person_no;
 SELECT weigate.mart_explain('people', 'Question 5: how many distinct people do we know across all accounts? One row per person: profiles of several accounts with the same unionid inside one Open Platform account (开放平台) are one person, by the links known today; everybody else is one person per account. count(*) is the number of people. This is the restated view: a link that arrives today also joins the past; people_as_recorded shows what was known at a time. Caveats: without a unionid (only snsapi_base granted, or the account not bound to the Open Platform) nobody can be recognised across accounts; links are those of the last maintenance (data_freshness.counted_at); never merge by nickname or picture. Erased people are not in it.',
   'accounts', 'Number of accounts the person is known in.', 'app_nos', 'Which ones.', 'first_seen_day', 'Day the person was first seen in any of them; may lie before weigate, for people who were imported.',
@@ -109,11 +109,15 @@ SELECT weigate.mart_explain('profile_versions', 'Question 10: all versions of al
   'country', 'Country as the person set it; NULL unknown.', 'province', 'Province; NULL unknown.', 'city', 'City; NULL unknown.', 'language', 'Language of the person''s WeChat; NULL unknown.',
   'scope', 'What the person had granted last.', 'has_profile', 'Nickname and picture had been pulled (snsapi_userinfo or website sign-in).', 'has_unionid', 'A unionid was known.');
 
-CREATE FUNCTION weigate_mart.profile_asof(as_of date) RETURNS SETOF weigate_mart.profile_versions LANGUAGE sql STABLE PARALLEL SAFE AS $$
-  SELECT v.* FROM weigate_mart.profile_versions v
-    WHERE v.valid_from < (as_of + 1)::timestamp AT TIME ZONE 'Asia/Shanghai' AND (v.valid_to IS NULL OR v.valid_to >= (as_of + 1)::timestamp AT TIME ZONE 'Asia/Shanghai')
+CREATE FUNCTION weigate_mart.profile_asof(as_of date) RETURNS TABLE (profile_no bigint, app_no smallint, app text, since timestamptz, gender text, country text, province text, city text, language text,
+    scope text, has_profile boolean, has_unionid boolean) LANGUAGE sql STABLE PARALLEL SAFE ROWS 100000 SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  SELECT h.profile_no, p.app_no, l.app, h.observed_at, CASE h.sex WHEN 1 THEN 'male' WHEN 2 THEN 'female' END, nullif(h.country, ''), nullif(h.province, ''), nullif(h.city, ''), nullif(h.language, ''), h.scope,
+      h.nickname IS NOT NULL, h.unionid IS NOT NULL
+    FROM weigate.profile_history h JOIN weigate.profile p USING (profile_no) JOIN weigate.app_label l ON l.app_no = p.app_no
+    WHERE h.observed_at < (as_of + 1)::timestamp AT TIME ZONE 'Asia/Shanghai' AND NOT EXISTS (SELECT FROM weigate.profile_history n WHERE n.profile_no = h.profile_no
+      AND n.observed_at < (as_of + 1)::timestamp AT TIME ZONE 'Asia/Shanghai' AND (n.observed_at, n.write_id) > (h.observed_at, h.write_id))
 $$;
-COMMENT ON FUNCTION weigate_mart.profile_asof IS 'Question 10: what did the profiles look like at the end of a day? SELECT * FROM profile_asof(''2026-06-30''): one row per profile known by then, with the columns of profile_versions. The day ends at midnight in Shanghai. What was true then, including what was learned of it later.';
+COMMENT ON FUNCTION weigate_mart.profile_asof IS 'Question 10: what did the profiles look like at the end of a day? SELECT * FROM profile_asof(''2026-06-30''): one row per profile known by then; since: when WeChat first said so; the other columns as in profile_versions. The day ends at midnight in Shanghai. What was true then, including what was learned of it later.';
 
 CREATE VIEW weigate_mart.profile_changes AS
   SELECT h.observed_at, (h.observed_at AT TIME ZONE l.time_zone)::date AS day, p.app_no, l.app, h.profile_no, f.field,
@@ -121,7 +125,8 @@ CREATE VIEW weigate_mart.profile_changes AS
         WHEN 'scope' THEN h.scope WHEN 'privilege' THEN h.privilege ELSE '(hidden)' END AS new_value, h.recorded_at
     FROM weigate.profile_history h JOIN weigate.profile p USING (profile_no) JOIN weigate.app_label l ON l.app_no = p.app_no
       CROSS JOIN LATERAL unnest(h.changed_fields) f (field)
-    WHERE EXISTS (SELECT FROM weigate.profile_history e WHERE e.profile_no = h.profile_no AND (e.observed_at, e.write_id) < (h.observed_at, h.write_id));
+    -- Most first versions are recognised by their time; the rest (people who were imported) by a look.
+    WHERE h.observed_at > p.first_seen_at AND (SELECT true FROM weigate.profile_history e WHERE e.profile_no = h.profile_no AND (e.observed_at, e.write_id) < (h.observed_at, h.write_id) LIMIT 1);
 SELECT weigate.mart_explain('profile_changes', 'Question 10: what changed in the profiles, when? One row per profile, moment and field that changed; a profile''s first version is no change. New nicknames, pictures and unionids are shown as (hidden). Caveats: by when WeChat said so, which is the person''s next sign-in after the change; an empty gender or region never replaces a known one, so losses do not show.',
   'observed_at', 'When WeChat said so.', 'day', 'That day, in the account''s time zone.', 'field', 'nickname, headimgurl, privilege, language, scope, unionid, sex, province, city, country.',
   'new_value', 'What it became; (hidden) where it would name the person.', 'recorded_at', 'When it came into the database.');

@@ -6,7 +6,7 @@ CREATE VIEW weigate.event_count AS
   UNION ALL
   SELECT event_day, app_no, channel, scope, stage, outcome, errcode, is_login, is_snapshot, count(*) FROM weigate.login_event
     WHERE event_day > (SELECT through_day FROM weigate.mart_state)
-      AND event_at >= (SELECT greatest(s.through_day, l.today - 40)::timestamp AT TIME ZONE 'UTC' FROM weigate.mart_state s, weigate.app_label l WHERE l.app_no = 0)
+      AND event_at >= (SELECT greatest(through_day, today - 40)::timestamp AT TIME ZONE 'UTC' FROM weigate.mart_today)
     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9;
 COMMENT ON VIEW weigate.event_count IS 'Ends of sign-ins, counted per day and way, up to now.';
 DO $$

@@ -5,7 +5,7 @@ SELECT * FROM no_plan();
 
 SELECT tables_are('weigate', ARRAY['schema_migration', 'store_meta', 'app', 'subject', 'profile', 'profile_activity', 'profile_history',
   'login_event', 'user_day', 'daily_rollup', 'rollup_due', 'tombstone', 'privacy_request', 'ingest_batch', 'ticket',
-  'person_link', 'link_period', 'mart_state', 'mart_active', 'mart_new', 'mart_cohort_week', 'mart_cohort_day', 'mart_growth', 'mart_event', 'mart_latency',
+  'person_link', 'mart_link_day', 'link_period', 'mart_state', 'mart_active', 'mart_new', 'mart_cohort_week', 'mart_cohort_day', 'mart_growth', 'mart_event', 'mart_latency',
   'mart_hour', 'mart_coverage']
   || ARRAY(SELECT c.relname::text FROM pg_class c WHERE c.relispartition AND c.relkind = 'r'), 'the tables of weigate');
 SELECT tables_are('weigate_secret', ARRAY['token'], 'sealed tokens have a schema of their own');
