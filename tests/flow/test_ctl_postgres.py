@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Export, import and erase with Postgres behind, and from one plugin to another. (L03, L08)"""
+"""Export, import, erase and refresh with Postgres behind, and from one plugin to another. (L03, L08)"""
 import subprocess
 
 import pytest
@@ -9,6 +9,7 @@ from rig import give
 from test_erase import erase, is_out_everywhere
 from test_export_import import FORMATS, export, export_bytes, full, import_text, without_counts  # noqa: F401 (a fixture among them)
 from test_postgres import closed_rig, cluster, one_cluster, postgres_rig  # noqa: F401 (fixtures)
+from test_refresh import check_plugin
 from visitor import Visitor
 from wait import SLACK, eventually
 
@@ -69,3 +70,8 @@ def test_an_import_goes_on_through_a_restart_of_the_database(postgres_rig, clust
     out, err = run.communicate(timeout=60 * SLACK)
     assert run.returncode == 0 and '3000 records' in out, err
     assert cluster.sql('SELECT count(*) FROM weigate.profile') == [['3000']]
+
+
+def test_stale_people_are_refreshed_by_the_role_of_the_service(postgres_rig, sandbox, people):  # noqa: F811
+    """Profiles are pulled again and void tokens forgotten, with the rights that weigate_app has."""
+    check_plugin(postgres_rig(), sandbox, people)

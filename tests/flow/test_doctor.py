@@ -295,6 +295,18 @@ def test_a_service_that_is_away_is_seen_from_every_side(new_rig, sandbox):
     assert found.is_('service', 'fail', 'weigate is not running') and found.is_('site', 'fail', 'status 502') and found.is_('api', 'ok')
 
 
+def test_a_gate_that_answers_from_outside_is_found_by_asking(new_rig, sandbox):
+    """Whatever the configuration that was shown to it says."""
+    rig = new_rig({'server': {'workers': 1}}, nginx=lambda text: text.replace('internal;', ''))
+    found = visit(rig, nginx=nginx_dump(rig, lambda text: text.replace('location = /weixin/auth {', 'location = /weixin/auth { internal;')))
+    assert found.failed == {'gate'} and found.is_('gate', 'fail', 'answers from outside (status 401)')
+
+
+def test_a_site_with_a_certificate_that_nobody_trusts_fails(new_rig, sandbox):
+    found = visit(new_rig({'server': {'workers': 1}}, tls=True))
+    assert found.failed == {'site'} and 'certificate' in found.rows_of('site')[0]['fix']
+
+
 # --- the service --------------------------------------------------------------------------------------------------------------------
 
 def test_another_configuration_than_the_one_that_is_served_is_told(rig, sandbox):
@@ -312,6 +324,20 @@ def test_a_reload_that_failed_or_is_due_is_told(new_rig, sandbox):
     eventually(lambda: rig.log('reload failed'))
     write_private(rig.first.conf, good)
     assert visit(rig).is_('reload', 'warn', 'changed nothing')
+
+
+def test_a_worker_that_hangs_and_a_breaker_that_is_open_are_told(new_rig, sandbox, people):
+    rig = new_rig({'server': {'workers': 1}, 'account': {'request_timeout': '1s', 'connect_timeout': '500ms'}})
+    sandbox.fault('closed', call='access_token')
+    for one in people(6):
+        visitor = Visitor(rig)
+        visitor.get(visitor.agree_at(visitor.start(), one))
+    assert visit(rig).is_('breaker', 'warn', 'WeChat does not answer')
+    worker = rig.first.workers()[0]
+    os.kill(worker, signal.SIGSTOP)
+    found = visit(rig, variant(rig, account={'public_url': 'http://127.0.0.1:1'}))
+    os.kill(worker, signal.SIGCONT)
+    assert 'worker' in found.failed and found.is_('worker', 'fail', 'does not answer') and found.is_('site', 'warn', 'cannot be asked from here')
 
 
 # --- the store ----------------------------------------------------------------------------------------------------------------------

@@ -9,13 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-import cluster as clusters
 from rig import write_private
 from visitor import Visitor
 from wait import BUILD, SLACK, Stopwatch, eventually
 
 needs_memory = pytest.mark.skipif(not list(BUILD.rglob('.libs/memory.so')), reason='built without the memory plugin')
-needs_postgres = pytest.mark.skipif(clusters.PROGRAMS is None or not list(BUILD.rglob('.libs/postgres.so')), reason='no PostgreSQL server, or no plugin')
 
 ALL = ('--older-than', '0s', '--rate', '1000')
 API_CALL = {'Accept': 'application/json', 'X-Requested-With': 'XMLHttpRequest', 'Sec-Fetch-Mode': 'cors'}
@@ -175,13 +173,6 @@ def test_who_is_erased_meanwhile_does_not_come_back(site, sandbox, person):
 
 # --- other stores, and two of them ----------------------------------------------------------------------------------------------------
 
-@pytest.fixture(scope='module')
-def one_cluster(directory):
-    one = clusters.Cluster(directory / 'refreshcluster')
-    yield one
-    one.stop()
-
-
 def memory_conf(programs):
     plugin = programs.directory / 'memory.so'
     shutil.copy(programs.plugin('memory'), plugin)
@@ -193,15 +184,6 @@ def memory_conf(programs):
 def test_the_memory_plugin_is_refreshed_and_forgets_as_well(new_rig, programs, sandbox, people):
     plugin, options = memory_conf(programs)
     check_plugin(new_rig({'server': {'workers': 1}, 'storage': {'plugin': plugin}, 'plugin memory': options}), sandbox, people)
-
-
-@needs_postgres
-def test_the_postgres_plugin_is_refreshed_and_forgets_as_well(new_rig, programs, one_cluster, sandbox, people):
-    rig = new_rig({'server': {'workers': 1}, 'storage': {'plugin': programs.postgres_plugin}, 'plugin postgres': {'dsn': one_cluster.dsn('weigate')}}, start=False)
-    rig.first.write_conf()
-    rig.ctl('storage', 'init')
-    rig.start()
-    check_plugin(rig, sandbox, people)
 
 
 def check_plugin(rig, sandbox, people):
