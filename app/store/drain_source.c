@@ -7,9 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/scope.h"
 #include "store/spool_meter.h"
+
+#define REFUSED_AGAIN_MS 600000
 
 void drain_source_init(struct drain_source *source, const struct spool_dir *dir, const char *const *known, size_t known_count,
                        const char *target) {
@@ -42,9 +45,11 @@ static bool is_ours(const struct drain_source *source, const char *target) {
   return strcmp(source->target, source->known[0]) == 0;
 }
 
+/* At start and then once in a while: it stays until an admin does something. */
 static void note_refused(struct drain_source *source, const char *name) {
-  if (strcmp(source->refused, name) == 0) return;
-  memcpy(source->refused, name, SPOOL_NAME_BYTES);
+  uint64_t now_ms = clock_mono_ms();
+  if (source->refused_again_ms > now_ms) return;
+  source->refused_again_ms = now_ms + REFUSED_AGAIN_MS;
   log_error("spool: %s was written by a later weigate and is left alone; drain it with that version", name);
 }
 
@@ -133,9 +138,12 @@ void drain_source_rollback(struct drain_source *source) {
   }
 }
 
+/* Ends early where somebody has cut the file. */
 static void count_delivered(struct drain_segment *segment) {
   while (segment->reader.offset < segment->taken_offset) {
-    if (spool_reader_look(&segment->reader) == SPOOL_FOUND_FRAME)
+    enum spool_found found = spool_reader_look(&segment->reader);
+    if (found == SPOOL_FOUND_END || found == SPOOL_FOUND_ERROR) break;
+    if (found == SPOOL_FOUND_FRAME)
       segment->records -= segment->records < segment->reader.frame.count ? segment->records : segment->reader.frame.count;
     spool_reader_skip(&segment->reader);
   }

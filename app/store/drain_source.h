@@ -25,7 +25,7 @@ struct drain_source {
   size_t known_count;
   struct drain_segment segments[DRAIN_SEGMENTS_MAX];
   size_t count;
-  char refused[SPOOL_NAME_BYTES]; /* the last one of a later version */
+  uint64_t refused_again_ms; /* when one of a later version is named next */
 };
 
 void drain_source_init(struct drain_source *source, const struct spool_dir *dir, const char *const *known, size_t known_count,

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -24,6 +25,9 @@
 #define FRAMES_MAX  (OPS_MAX / 16 * (size_t)SPOOL_FRAME_MAX_BYTES)
 #define TARGETS_MAX 2 /* storage.plugin, storage.mirror */
 #define IDLE_MS     3600000
+/* While it refuses: looks this often whether there is room again, by a write of its own. */
+#define LOOK_MS    1000
+#define LOOK_BYTES 4096
 /* How long the sum of all files' sizes is believed. */
 #define BYTES_FRESH_MS 250
 #define STACK_BYTES    (256 * 1024)
@@ -208,10 +212,28 @@ static void answer_ticket(struct spooler *spooler, struct op *op) {
 
 /* --- the thread --- */
 
+/* Nobody may come to find out that it takes again what it refused: ready would go on to say so. */
+static void look_again(struct spooler *spooler) {
+  static const char nothing[LOOK_BYTES];
+  char name[SPOOL_NAME_BYTES];
+  spooler->bytes_at_ms = 0;
+  if (!has_room(spooler, SPOOL_ENTRY_MAX_BYTES)) return;
+  SCOPE_CLOSE int fd = spool_dir_temporary(spooler->dir.fd, name);
+  if (fd < 0) return;
+  bool is_written = spool_write(fd, str_make(nothing, sizeof(nothing)), 0) == 0 && fsync(fd) == 0;
+  unlinkat(spooler->dir.fd, name, 0);
+  if (!is_written) return;
+  note_failing(spooler, 0);
+  note_full(spooler, false);
+}
+
 static void *run(void *arg) {
   struct spooler *spooler = arg;
   int count;
-  while ((count = queue_take(spooler->queue, QUEUE_WRITES, clock_mono_ms() + IDLE_MS, OPS_MAX, spooler->ops)) >= 0) {
+  while (true) {
+    uint64_t until_ms = clock_mono_ms() + (atomic_load(&spooler->refuses) ? LOOK_MS : IDLE_MS);
+    if ((count = queue_take(spooler->queue, QUEUE_WRITES, until_ms, OPS_MAX, spooler->ops)) < 0) break;
+    if (count == 0 && atomic_load(&spooler->refuses)) look_again(spooler);
     if (count == 0) continue;
     if (spooler->ops[0]->kind == OP_RECORD || spooler->ops[0]->kind == OP_PUT)
       keep_all(spooler, spooler->ops, (size_t)count);

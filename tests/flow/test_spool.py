@@ -154,12 +154,16 @@ def test_a_full_spool_refuses_and_sessions_go_on(new_rig, people):
     first, second, third = people(3)
     old = Visitor(rig)
     assert old.sign_in(first).status == 200
-    (rig.first.dir / 'spool/aside/00000000000000000000000000000000.seg').write_bytes(b'x' * 2**20)
+    rubbish = rig.first.dir / 'spool/aside/00000000000000000000000000000000.seg'
+    rubbish.write_bytes(b'x' * 2**20)
     with locked(rig):
         assert Visitor(rig).sign_in(second).status == 503
         assert old.get(rig.url + '/private/').status == 200
         eventually(lambda: ready(rig).status == 503, what='not ready')
         assert rig.metrics()['weigate_spool_events_total{what="refused_full"}'] >= 1
+        rubbish.unlink()
+        eventually(lambda: ready(rig).status == 200, what='ready again as soon as there is room')
+        assert Visitor(rig).sign_in(second).status == 200
     eventually(lambda: Visitor(rig).sign_in(third).status == 200, what='a sign-in once the store is back')
 
 
