@@ -225,8 +225,14 @@ static int put_tickets(struct weigate_handle *handle, struct weigate_call *call,
   return fail(call, step.class);
 }
 
+/* The host's look whether a copy was left half way, which comes when it likes, takes no step of the script. */
+static bool is_about_a_copy(const struct weigate_tickets *keys) {
+  return keys->count == 1 && keys->items[0].kind.size == 4 && memcmp(keys->items[0].kind.bytes, "copy", 4) == 0;
+}
+
 static int get_tickets(struct weigate_handle *handle, struct weigate_call *call, const struct weigate_tickets *keys,
                        weigate_ticket_sink sink, void *context) {
+  if (is_about_a_copy(keys)) return WEIGATE_OK;
   static char long_value[WEIGATE_TICKET_VALUE_MAX + 1];
   struct faulty_control *control = handle->control;
   pthread_mutex_lock(&control->lock);

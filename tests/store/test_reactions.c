@@ -319,7 +319,7 @@ static void one_poisoned_item_fails_alone(void **state) {
 static void a_damaged_store_is_told_from_an_empty_one(void **state) {
   (void)state;
   for (int i = 0; i < 60; i++) script(FAULTY_CONNECT, i < 2 ? WEIGATE_OK : WEIGATE_CORRUPT, 0);
-  for (int i = 0; i < 2; i++) script(FAULTY_READ, WEIGATE_CORRUPT, 0); /* one for the look whether the store is half copied */
+  script(FAULTY_READ, WEIGATE_CORRUPT, 0);
   start_store();
   wait_for_calls(FAULTY_CONNECT, 2);
   assert_int_equal(run(load, "o1").answer.class, WEIGATE_CORRUPT);
