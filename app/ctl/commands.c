@@ -18,11 +18,12 @@ const struct ctl_command ctl_commands[] = {
     {"people", "show", "OPENID", CTL_BIT(CTL_JSON) | CTL_BIT(CTL_ACCOUNT) | CTL_BIT(CTL_PLUGIN), "show one stored person",
      people_show_run},
     {"people", "export", NULL,
-     CTL_BIT(CTL_FORMAT) | CTL_BIT(CTL_OUTPUT) | CTL_BIT(CTL_ACCOUNT) | CTL_BIT(CTL_LIMIT) | CTL_BIT(CTL_ERASED),
+     CTL_BIT(CTL_FORMAT) | CTL_BIT(CTL_OUTPUT) | CTL_BIT(CTL_ACCOUNT) | CTL_BIT(CTL_LIMIT) | CTL_BIT(CTL_ERASED) |
+         CTL_BIT(CTL_PLUGIN),
      "write out stored people whole, so that people import can read them back; tokens stay", people_export_run},
     {"people", "import", "FILE|-",
      CTL_BIT(CTL_FORMAT) | CTL_BIT(CTL_ACCOUNT) | CTL_BIT(CTL_RATE) | CTL_BIT(CTL_DRY_RUN) | CTL_BIT(CTL_OBSERVED_AT) |
-         CTL_BIT(CTL_FROM_LINE) | CTL_BIT(CTL_FIELD),
+         CTL_BIT(CTL_FROM_LINE) | CTL_BIT(CTL_FIELD) | CTL_BIT(CTL_PLUGIN),
      "store people from a file of people export or from another system's table of WeChat users", people_import_run},
     {"plugins", "list", NULL, CTL_BIT(CTL_JSON), "list the storage plugins that are installed", plugins_list_run},
     {"plugins", "describe", "PLUGIN", CTL_BIT(CTL_JSON), "show what a plugin says of itself and the options it takes",

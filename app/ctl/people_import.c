@@ -22,6 +22,8 @@
 
 struct import {
   struct people people;
+  struct people mirror; /* with has_mirror: gets every record too */
+  bool has_mirror;
   struct import_file file;
   struct import_rules rules;
   struct import_record *records; /* BATCH_COUNT */
@@ -55,6 +57,15 @@ static void note_result(struct import *import, const struct import_record *recor
   }
 }
 
+/* Into the store, and into its mirror; what is in the one only is there in both after the next try, because a merge changes
+ * nothing twice. */
+static int store_batch(struct import *import, const struct weigate_people *batch, struct weigate_result *results,
+                       struct err *err) {
+  struct weigate_result mirrored[BATCH_COUNT];
+  if (people_merge(&import->people, batch, results, err) != 0) return -1;
+  return import->has_mirror ? people_merge(&import->mirror, batch, mirrored, err) : 0;
+}
+
 /* Stores what has been read. */
 static int flush_batch(struct import *import, struct err *err) {
   struct weigate_result results[BATCH_COUNT];
@@ -62,7 +73,7 @@ static int flush_batch(struct import *import, struct err *err) {
                                  .stride = sizeof import->records[0],
                                  .count = import->count,
                                  .items = &import->records[0].person};
-  int result = import->count == 0 || import->is_trial ? 0 : people_merge(&import->people, &batch, results, err);
+  int result = import->count == 0 || import->is_trial ? 0 : store_batch(import, &batch, results, err);
   for (size_t i = 0; i < import->count; i++) {
     if (result == 0 && !import->is_trial) note_result(import, &import->records[i], &results[i]);
     import_record_done(&import->records[i]);
@@ -194,6 +205,16 @@ static int run_import(const struct ctl *ctl, struct import *import, struct err *
   return result;
 }
 
+/* An import is no sign-in: nothing of it waits in the spool for a mirror that is away. */
+static int open_mirror(const struct ctl *ctl, struct import *import, struct err *err) {
+  const char *mirror = import->people.conf->store.mirror.plugin;
+  if (!mirror || ctl_has(ctl, CTL_PLUGIN) || import->is_trial) return 0;
+  if (people_open_plugin(ctl, mirror, "storage.mirror", &import->mirror, err) != 0)
+    return err_prefix(err, "the mirror has to be there for an import, which goes into both");
+  import->has_mirror = true;
+  return 0;
+}
+
 /* The file is opened first: who may read it is whoever runs this, not the service's user. */
 int people_import_run(const struct ctl *ctl, struct err *err) {
   struct import import = {.is_trial = ctl_has(ctl, CTL_DRY_RUN)};
@@ -205,7 +226,9 @@ int people_import_run(const struct ctl *ctl, struct err *err) {
   if (!import.records) {
     err_set(err, "out of memory");
   } else if (people_open(ctl, &import.people, err) == 0) {
-    result = run_import(ctl, &import, err);
+    result = open_mirror(ctl, &import, err);
+    if (result == 0) result = run_import(ctl, &import, err);
+    if (import.has_mirror) people_close(&import.mirror);
     people_close(&import.people);
   }
   free(import.records);

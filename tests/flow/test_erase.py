@@ -203,7 +203,14 @@ def test_the_mirror_forgets_too_and_is_told_when_it_is_back(new_rig, programs, c
     eventually(lambda: mirrored() == {sandbox.openid(one), sandbox.openid(two)}, what='both in the mirror')
     assert erase(rig, sandbox.openid(one)).stdout.count('done') == 7
     assert mirrored() == {sandbox.openid(two)}
+    path = rig.dir / 'data/table'
+    path.write_text('openid,nickname\noImported,x\n')
+    rig.ctl('people', 'import', str(path))
+    assert mirrored() == {sandbox.openid(two), 'oImported'} == set(rig.people())
+    erase(rig, 'oImported')
     cluster.stop()
+    run = rig.ctl('people', 'import', str(path), check=False)
+    assert run.returncode == 1 and 'the mirror has to be there' in run.stderr
     run = erase(rig, sandbox.openid(two), check=False)
     assert run.returncode == 1 and 'store postgres.so  WAITS' in run.stdout and 'store file.so      done' in run.stdout, run.stdout
     cluster.start()
