@@ -94,7 +94,8 @@ def test_whichever_allocation_of_a_sign_in_fails_it_is_refused_or_succeeds(new_r
             eventually(lambda: sign_in(rig, sandbox, 'plain') == (302, 303), what='the next one is served')
     assert (302, 303) in outcomes or (302, 503) in outcomes
     assert {status for ends in outcomes for status in ends} <= {302, 303, 400, 500, 502, 503, None}, outcomes
-    assert sign_in(rig, sandbox, 'plain') == (302, 303)
+    # So many calls that failed may have closed the way to WeChat for half a minute.
+    eventually(lambda: sign_in(rig, sandbox, 'plain') == (302, 303), seconds=90, what='the next one is served')
     stored = rig.person(sandbox.openid('plain'))['login_count']
     report('allocations that fail', tried=sum(outcomes.values()), sign_ins_stored=stored, ended={str(key): value for key, value in outcomes.items()})
 
@@ -131,9 +132,9 @@ def test_it_always_leaves_when_it_is_told_to(new_rig):
     for _ in range(scale(8, 200)):
         rig.first.stop()
         assert rig.first.process.returncode in (0, -signal.SIGTERM)
+        before = rig.first.process
         starting = threading.Thread(target=lambda: start_quietly(rig.first))
         starting.start()
-        before = rig.first.process
         eventually(lambda: rig.first.process is not before)
         moment = time.monotonic() + random.random() * 0.3 * SLACK
         while time.monotonic() < moment:
@@ -165,7 +166,7 @@ def test_workers_that_were_frozen_go_on_and_nobody_signs_in_twice(new_rig, sandb
         for pid in workers:
             os.kill(pid, signal.SIGSTOP)
         frozen, began = load.started, time.monotonic()
-        eventually(lambda: load.started > frozen + 20 * scale(1, 30), seconds=60)
+        eventually(lambda: load.started > frozen + 20 * scale(1, 20), seconds=60)
         for pid in workers:
             os.kill(pid, signal.SIGCONT)
         load.more(60)
