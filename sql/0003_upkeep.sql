@@ -38,12 +38,20 @@ CREATE FUNCTION weigate.partitions_for(events jsonb) RETURNS integer LANGUAGE sq
 $$;
 COMMENT ON FUNCTION weigate.partitions_for IS 'Makes the partitions that a batch of events needs; returns how many were missing.';
 
--- Last month, this month and the next three.
-CREATE FUNCTION weigate.partitions_ahead() RETURNS integer LANGUAGE sql AS $$
-  SELECT count(*) FILTER (WHERE weigate.partition_make(parent, ((now() AT TIME ZONE 'Asia/Shanghai') + n * interval '1 month')::date))::integer
-    FROM (VALUES ('login_event'), ('user_day')) t (parent), generate_series(-1, 3) n
+-- Of last month, this month and the next three, those that are missing.
+CREATE FUNCTION weigate.partitions_wanted() RETURNS TABLE (parent text, month date, name text) LANGUAGE sql STABLE AS $$
+  SELECT t.parent, m.month, t.parent || to_char(m.month, '_YYYY_MM')
+    FROM (VALUES ('login_event'), ('user_day')) t (parent), generate_series(-1, 3) n,
+      LATERAL (SELECT date_trunc('month', (now() AT TIME ZONE 'Asia/Shanghai') + n * interval '1 month')::date AS month) m
+    WHERE to_regclass('weigate.' || t.parent || to_char(m.month, '_YYYY_MM')) IS NULL
+    ORDER BY 1, 2
 $$;
-COMMENT ON FUNCTION weigate.partitions_ahead IS 'Makes the partitions of this month, the one before and three after it; returns how many were missing.';
+COMMENT ON FUNCTION weigate.partitions_wanted IS 'Partitions of last month, this month and the next three that are missing.';
+
+CREATE FUNCTION weigate.partitions_ahead() RETURNS integer LANGUAGE sql AS $$
+  SELECT count(weigate.partition_make(w.parent, w.month))::integer FROM weigate.partitions_wanted() w
+$$;
+COMMENT ON FUNCTION weigate.partitions_ahead IS 'Makes the partitions of last month, this month and the next three; returns how many were missing.';
 
 -- Months after this one for which both tables have a partition, up to three.
 CREATE FUNCTION weigate.partitions_ready() RETURNS integer LANGUAGE sql STABLE AS $$
@@ -64,6 +72,14 @@ CREATE FUNCTION weigate.partitions_past(parent text, before timestamptz)
     ORDER BY c.relname
 $$;
 COMMENT ON FUNCTION weigate.partitions_past IS 'Partitions that retention takes away, and what is left to do with each.';
+
+-- Before a month goes: from when on the table is whole, so that counts of earlier days are never made anew from what is left.
+CREATE FUNCTION weigate.kept_from_set(parent text, partition_name text) RETURNS void LANGUAGE sql AS $$
+  INSERT INTO weigate.store_meta AS m (name, value)
+    VALUES ('kept_from.' || parent, (to_date(right(partition_name, 7), 'YYYY_MM') + interval '1 month')::date::text)
+    ON CONFLICT (name) DO UPDATE SET value = greatest(m.value, excluded.value), changed_at = clock_timestamp()
+$$;
+COMMENT ON FUNCTION weigate.kept_from_set IS 'Notes that a month of a table is about to go.';
 
 -- One bite of what is past its time; returns how many rows went, or with most = 0 how many there are. `before` is now, less what
 -- the configuration keeps.
@@ -100,6 +116,8 @@ BEGIN
       (SELECT batch_no FROM weigate.ingest_batch WHERE done_at <= before LIMIT most FOR UPDATE SKIP LOCKED);
   ELSIF what = 'people' THEN
     RETURN weigate.expire_people(before, most);
+  ELSIF what = 'subjects' THEN
+    RETURN weigate.expire_subjects(most);
   ELSE
     RAISE EXCEPTION 'nothing is called % here', what;
   END IF;
@@ -147,6 +165,26 @@ BEGIN
   RETURN gone;
 END $$;
 COMMENT ON FUNCTION weigate.expire_people IS 'Erases people who were not seen since a time.';
+
+-- Who is known by nothing any more but the key, because the events are gone: somebody who never came further than a failed sign-in.
+CREATE FUNCTION weigate.expire_subjects(most integer) RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE
+  who bigint;
+  gone integer := 0;
+BEGIN
+  FOR who IN SELECT s.profile_no FROM weigate.subject s
+      WHERE NOT EXISTS (SELECT FROM weigate.profile p WHERE p.profile_no = s.profile_no)
+        AND NOT EXISTS (SELECT FROM weigate.user_day d WHERE d.profile_no = s.profile_no)
+        AND NOT EXISTS (SELECT FROM weigate.login_event e WHERE e.profile_no = s.profile_no)
+      ORDER BY s.appid, s.openid LIMIT nullif(most, 0) LOOP
+    gone := gone + 1;
+    CONTINUE WHEN most = 0;
+    PERFORM FROM weigate.subject WHERE profile_no = who FOR UPDATE; -- a write may have come between our look and our lock
+    PERFORM weigate.subject_drop_orphan(who);
+  END LOOP;
+  RETURN gone;
+END $$;
+COMMENT ON FUNCTION weigate.expire_subjects IS 'Takes out keys of people of whom nothing else is left.';
 
 -- Makes the counts of one day. Whoever adds to that day meanwhile holds the day's mark, so that we wait, or makes one that we cannot see.
 CREATE FUNCTION weigate.rollup_day(a_day date, app smallint) RETURNS void LANGUAGE plpgsql AS $$
@@ -213,6 +251,25 @@ CREATE FUNCTION weigate.lease_end(a_name text, holder text) RETURNS void LANGUAG
   DELETE FROM weigate.store_meta WHERE name = a_name AND split_part(value, ' ', 1) = holder
 $$;
 COMMENT ON FUNCTION weigate.lease_end IS 'Gives a lease back.';
+
+-- Which columns the files of sql/ have made; a file that takes one away takes it out here too.
+CREATE FUNCTION weigate.columns_remember() RETURNS void LANGUAGE sql AS $$
+  INSERT INTO weigate.store_meta AS m (name, value)
+    SELECT 'column.' || n.nspname || '.' || c.relname || '.' || a.attname, format_type(a.atttypid, a.atttypmod)
+      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
+      WHERE n.nspname IN ('weigate', 'weigate_secret') AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND NOT a.attisdropped
+    ON CONFLICT (name) DO NOTHING
+$$;
+COMMENT ON FUNCTION weigate.columns_remember IS 'Notes which columns there are, so that a missing one is found before anything is written.';
+
+-- The first column that should be there and is not, or is of another type; NULL: all is well. The plugin asks once per connection.
+CREATE FUNCTION weigate.column_missing() RETURNS text LANGUAGE sql STABLE AS $$
+  SELECT substr(m.name, 8) FROM weigate.store_meta m WHERE m.name LIKE 'column.%' AND NOT EXISTS (
+      SELECT FROM pg_attribute a WHERE a.attrelid = to_regclass(split_part(m.name, '.', 2) || '.' || split_part(m.name, '.', 3))
+        AND a.attname = split_part(m.name, '.', 4) AND NOT a.attisdropped AND format_type(a.atttypid, a.atttypmod) = m.value)
+    ORDER BY 1 LIMIT 1
+$$;
+COMMENT ON FUNCTION weigate.column_missing IS 'The first column that should be there and is not; NULL where all are.';
 
 CREATE FUNCTION weigate.meta_set(a_name text, a_value text) RETURNS void LANGUAGE sql AS $$
   INSERT INTO weigate.store_meta (name, value) VALUES (a_name, a_value)

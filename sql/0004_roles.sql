@@ -36,10 +36,11 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION weigate.grant_app IS 'Gives a role what the service needs.';
 
--- Gives every role what it may do, and says for each whether it is there.
+-- The last step of every set-up: gives every role what it may do, and says for each whether it is there.
 CREATE FUNCTION weigate.grant_roles() RETURNS TABLE (role_name name, is_there boolean) LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM pg_advisory_xact_lock(1464292180, 1); -- that of the migrations: two at once would stumble over each other's rows
+  PERFORM weigate.columns_remember();
   REVOKE ALL ON ALL FUNCTIONS IN SCHEMA weigate FROM PUBLIC;
   REVOKE ALL ON ALL TABLES IN SCHEMA weigate, weigate_secret FROM PUBLIC;
   IF to_regnamespace('weigate_mart') IS NOT NULL THEN REVOKE ALL ON ALL FUNCTIONS IN SCHEMA weigate_mart FROM PUBLIC; END IF;
@@ -59,7 +60,7 @@ BEGIN
           GRANT USAGE ON SCHEMA weigate TO weigate_monitor;
           GRANT SELECT ON weigate.schema_migration, weigate.store_meta, weigate.daily_rollup, weigate.rollup_due, weigate.ingest_batch,
             weigate.app TO weigate_monitor;
-          GRANT EXECUTE ON FUNCTION weigate.partitions_ready(), weigate.rollup_wanted() TO weigate_monitor;
+          GRANT EXECUTE ON FUNCTION weigate.partitions_ready(), weigate.column_missing() TO weigate_monitor;
       END CASE;
     END IF;
     RETURN NEXT;

@@ -484,6 +484,48 @@ struct weigate_tickets_v1 {
               weigate_ticket_sink sink, void *context);
 };
 
+/* --- extension: upkeep -------------------------------------------------------------------------------------------------------- */
+
+#define WEIGATE_UPKEEP_V1 "weigate.upkeep.v1"
+
+#define WEIGATE_MAINTAIN_DRY_RUN 0x80000000u /* with the work of maintain, in this extension only: tell, and change nothing */
+
+/* A piece of a text; more may follow. A value other than 0 stops the call, which returns OK. */
+typedef int (*weigate_text_sink)(void *context, struct weigate_text piece);
+
+/* One thing that maintenance did, or would do. */
+struct weigate_step {
+  uint32_t struct_size;
+  uint32_t reserved;
+  struct weigate_text what;   /* a word: make, count, expire, drop */
+  struct weigate_text object; /* of what: a partition, rows of a kind */
+  int64_t count;              /* how many rows or days; of a partition that goes its bytes */
+};
+typedef int (*weigate_step_sink)(void *context, const struct weigate_step *step);
+
+/* For stores that need more than expiring: upkeep that says what it does, and a schema whose changes somebody else may want to apply. */
+struct weigate_upkeep_v1 {
+  uint32_t struct_size;
+  uint32_t reserved;
+  /* As the plugin's maintain. Of two at once on one store the second returns BUSY and has done nothing. */
+  int (*maintain)(struct weigate_handle *handle, struct weigate_call *call, uint32_t work, weigate_step_sink sink, void *context);
+  /* What setup would do, in the store's own language (SQL); nothing where there is nothing to do. */
+  int (*plan)(struct weigate_handle *handle, struct weigate_call *call, weigate_text_sink sink, void *context);
+};
+
+/* --- extension: privacy ------------------------------------------------------------------------------------------------------- */
+
+#define WEIGATE_PRIVACY_V1 "weigate.privacy.v1"
+
+/* For stores that hold more of a person than load_people and scan_events give out. */
+struct weigate_privacy_v1 {
+  uint32_t struct_size;
+  uint32_t reserved;
+  /* Everything that is stored of one person as one JSON object, sealed tokens excepted; nothing where there is nobody. */
+  int (*export_person)(struct weigate_handle *handle, struct weigate_call *call, const struct weigate_key *key, weigate_text_sink sink,
+                       void *context);
+};
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * care: health as the server tells it, and the work that the tables need from time to time. Storage threads. */
+ * care: health as the server tells it. Storage threads. */
 #include <stdio.h>
 #include <string.h>
 
@@ -7,10 +7,6 @@
 #include "record.h"
 #include "schema.h"
 
-/* Rows that one transaction of maintenance takes out: some milliseconds. */
-#define EXPIRE_ROWS 1000
-/* Longer than any queue, copy or backup that may still bring an erased person's old writes. */
-#define TOMBSTONE_KEEP_US INT64_C(7776000000000)
 /* Up to here people are counted; beyond, the planner's estimate is good enough. A text, for it is part of the statement. */
 #define COUNT_MAX "10000"
 /* Fewer partitions ahead than this are too few: maintenance makes three. */
@@ -68,54 +64,4 @@ int care_health(struct weigate_handle *handle, struct weigate_call *call, struct
   health.struct_size = ret_health->struct_size;
   memcpy(ret_health, &health, size);
   return WEIGATE_OK;
-}
-
-/* Asks for one number. */
-static int work(struct weigate_handle *handle, struct weigate_call *call, struct question *question, int64_t *ret_number) {
-  PGresult *result = NULL;
-  int class = handle_ask(handle, call, question, &result);
-  if (class != WEIGATE_OK) return class;
-  *ret_number = record_number(result, 0, 0);
-  PQclear(result);
-  return WEIGATE_OK;
-}
-
-/* What is past its time, and how long it is kept beyond that. */
-static const struct expiry {
-  const char *what;
-  int64_t keep_us;
-} expiries[] = {
-    {"tickets", 0},
-    {"tokens", 0},
-    {"tombstones", TOMBSTONE_KEEP_US},
-};
-
-/* Bite after bite, each its own transaction, as long as there is time and something to take out. */
-static int expire(struct weigate_handle *handle, struct weigate_call *call, const struct expiry *expiry) {
-  char before[NUMBER_ROOM], most[NUMBER_ROOM], lock[NUMBER_ROOM];
-  int64_t count = EXPIRE_ROWS;
-  int class = WEIGATE_OK;
-  while (class == WEIGATE_OK && count == EXPIRE_ROWS && handle_ms_left(handle) > 0) {
-    struct question question = {.sql = "SELECT weigate.expire($1::text, timestamptz 'epoch' + $2::bigint * interval '1 "
-                                       "microsecond', $3::integer, $4::integer)",
-                                .doing = "drop what is past its time",
-                                .values = {expiry->what, handle_number(handle->now_us - expiry->keep_us, before),
-                                           handle_number(EXPIRE_ROWS, most),
-                                           handle_number((int64_t)handle_ms_left(handle), lock)},
-                                .count = 4};
-    class = work(handle, call, &question, &count);
-  }
-  return class;
-}
-
-int care_maintain(struct weigate_handle *handle, struct weigate_call *call, uint32_t what) {
-  struct question ahead = {.sql = "SELECT weigate.partitions_ahead()", .doing = "make partitions"};
-  int64_t made;
-  int class = handle_enter(handle, call);
-  if (class != WEIGATE_OK) return class;
-  if (what & ~(WEIGATE_MAINTAIN_EXPIRE | WEIGATE_MAINTAIN_COMPACT)) return handle_invalid(call, "maintain: unknown work");
-  for (size_t i = 0; what & WEIGATE_MAINTAIN_EXPIRE && class == WEIGATE_OK && i < sizeof(expiries) / sizeof(expiries[0]); i++)
-    class = expire(handle, call, &expiries[i]);
-  if (class == WEIGATE_OK && what & WEIGATE_MAINTAIN_COMPACT) class = work(handle, call, &ahead, &made);
-  return class;
 }

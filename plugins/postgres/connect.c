@@ -29,17 +29,17 @@ static bool says_where(const char *keyword) {
 
 /* What the admin's dsn may override stands before it, what it may not behind. The kernel gives a host up by tcp_user_timeout;
  * keepalives find a link that died while we were waiting. */
-static PGconn *start_connection(const struct weigate_store *store, const struct host *host) {
+static PGconn *start_connection(const struct weigate_handle *handle, const struct host *host) {
   struct keywords k = {.count = 0};
-  const char *process = store->host.process;
+  const char *process = handle->store->host.process;
   add(&k, "application_name", process && process[0] ? process : "weigate");
   add(&k, "tcp_user_timeout", "2000");
   add(&k, "keepalives_idle", "5");
   add(&k, "keepalives_interval", "2");
   add(&k, "keepalives_count", "3");
-  for (const PQconninfoOption *o = store->options; o->keyword; o++)
+  for (const PQconninfoOption *o = handle->target->options; o->keyword; o++)
     if (!host || !says_where(o->keyword)) add(&k, o->keyword, o->val);
-  if (store->wants_writes) add(&k, "target_session_attrs", "any");
+  if (handle->target->wants_writes) add(&k, "target_session_attrs", "any");
   if (host) {
     add(&k, "host", host->name);
     add(&k, "hostaddr", host->address);
@@ -82,7 +82,7 @@ static int check_writes(struct weigate_handle *handle, struct weigate_call *call
 
 /* One host, until then. On failure there is no connection. */
 static int connect_one(struct weigate_handle *handle, struct weigate_call *call, const struct host *host, uint64_t until_ms) {
-  handle->conn = start_connection(handle->store, host);
+  handle->conn = start_connection(handle, host);
   if (!handle->conn) return handle_no_memory(call);
   PQsetNoticeReceiver(handle->conn, ignore_notice, NULL);
   PQsetErrorVerbosity(handle->conn, PQERRORS_VERBOSE); /* only so does a refusal show its SQLSTATE */
@@ -99,7 +99,7 @@ static int connect_one(struct weigate_handle *handle, struct weigate_call *call,
   if (class == WEIGATE_OK && (state != PGRES_POLLING_OK || PQsetnonblocking(handle->conn, 1) != 0))
     class = fault_connection(handle->conn, call);
   if (class == WEIGATE_OK) class = check_encoding(handle, call);
-  if (class == WEIGATE_OK && handle->store->wants_writes) class = check_writes(handle, call, until_ms);
+  if (class == WEIGATE_OK && handle->target->wants_writes) class = check_writes(handle, call, until_ms);
   if (class != WEIGATE_OK) handle_drop(handle);
   return class;
 }
@@ -126,7 +126,7 @@ static uint64_t host_until_ms(const struct weigate_handle *handle, size_t hosts_
 }
 
 static int connect_several(struct weigate_handle *handle, struct weigate_call *call) {
-  struct hosts *hosts = &handle->store->hosts;
+  struct hosts *hosts = &handle->target->hosts;
   size_t first = atomic_load(&hosts->first);
   char all[sizeof(call->message) - 32] = "", native[sizeof(call->native)] = "";
   int class = WEIGATE_UNAVAILABLE, worst = 0;
@@ -150,7 +150,7 @@ static int connect_several(struct weigate_handle *handle, struct weigate_call *c
 }
 
 int connect_any(struct weigate_handle *handle, struct weigate_call *call) {
-  const struct hosts *hosts = &handle->store->hosts;
+  const struct hosts *hosts = &handle->target->hosts;
   int class = hosts->count > 1 ? connect_several(handle, call)
                                : connect_one(handle, call, NULL, handle->store->host.mono_ms() + handle_ms_left(handle));
   if (class == WEIGATE_OK) call->native[0] = call->message[0] = '\0';

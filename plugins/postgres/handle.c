@@ -52,6 +52,19 @@ void handle_drop(struct weigate_handle *handle) {
   handle->is_schema_good = false;
 }
 
+static void become(struct weigate_handle *handle, struct target *target) {
+  if (handle->target != target) handle_drop(handle);
+  handle->target = target;
+}
+
+void handle_become_admin(struct weigate_handle *handle) {
+  become(handle, handle->store->admin.options ? &handle->store->admin : &handle->store->service);
+}
+
+void handle_become_service(struct weigate_handle *handle) {
+  become(handle, &handle->store->service);
+}
+
 bool handle_wait(struct weigate_handle *handle, short events, uint64_t until_ms) {
   for (;;) {
     struct pollfd look = {.fd = PQsocket(handle->conn), .events = events};
@@ -162,6 +175,7 @@ int handle_ask_raw(struct weigate_handle *handle, struct weigate_call *call, con
   bool is_broken = !state || PQstatus(handle->conn) != CONNECTION_OK || fault_ends_session(state);
   class = result ? fault_result(result, call, question->doing) : WEIGATE_UNAVAILABLE;
   handle->is_partition_missing = result && is_about_partition(result);
+  if (class == WEIGATE_CONFIG) handle->is_schema_good = false; /* the next call looks what is wrong with the tables */
   PQclear(result);
   if (!is_broken && class != WEIGATE_READ_ONLY && class != WEIGATE_UNAVAILABLE) return class;
   if (!is_broken) {
@@ -199,6 +213,7 @@ int handle_connect(struct weigate_store *store, struct weigate_call *call, struc
   struct weigate_handle *handle = calloc(1, sizeof(*handle));
   if (!handle) return handle_no_memory(call);
   handle->store = store;
+  handle->target = &store->service;
   int class = handle_enter(handle, call);
   if (class == WEIGATE_OK) class = handle_reach(handle, call);
   if (class == WEIGATE_OK)

@@ -11,21 +11,26 @@
 #include "hosts.h"
 #include "text.h"
 
+/* What the configuration keeps for a while only; the names of its options are keep_names. */
+enum keep { KEEP_EVENTS, KEEP_USER_DAYS, KEEP_HISTORY, KEEP_PEOPLE, KEEP_TOMBSTONES, KEEP_REQUESTS, KEEP_COUNT };
+extern const char *const keep_names[KEEP_COUNT];
+
 /* Read-only after open, but for hosts.first. */
 struct weigate_store {
   struct weigate_host host;
-  PQconninfoOption *options; /* dsn, taken apart */
-  struct hosts hosts;
-  bool wants_writes; /* target_session_attrs is read-write or primary, or not said */
+  struct target service;
+  struct target admin;         /* a role that owns the tables; without options where dsn is for both */
+  int64_t keep_ms[KEEP_COUNT]; /* 0: for ever */
 };
 
 struct weigate_handle {
   struct weigate_store *store;
-  PGconn *conn;         /* NULL: to be made by the next call */
-  uint64_t deadline_ms; /* of the call in progress, by host.mono_ms */
-  int64_t now_us;       /* taken once per call */
-  bool is_schema_good;  /* looked at over this connection */
-  bool is_fresh;        /* the connection was made by the call in progress */
+  struct target *target; /* of the store: service, or admin */
+  PGconn *conn;          /* NULL: to be made by the next call */
+  uint64_t deadline_ms;  /* of the call in progress, by host.mono_ms */
+  int64_t now_us;        /* taken once per call */
+  bool is_schema_good;   /* looked at over this connection */
+  bool is_fresh;         /* the connection was made by the call in progress */
   bool is_partition_missing;
   struct text people, events, tickets; /* parameters in the making */
 };
@@ -51,6 +56,9 @@ int handle_ask(struct weigate_handle *handle, struct weigate_call *call, const s
 /* The same without looking at the schema; several statements in one text may return no rows. */
 int handle_ask_raw(struct weigate_handle *handle, struct weigate_call *call, const struct question *question,
                    PGresult **ret_result);
+/* Work on the tables themselves begins and ends with these: where the configuration names an admin_dsn, its role does it. */
+void handle_become_admin(struct weigate_handle *handle);
+void handle_become_service(struct weigate_handle *handle);
 /* Ends the connection; the next call makes a new one. */
 void handle_drop(struct weigate_handle *handle);
 

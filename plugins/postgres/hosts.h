@@ -23,6 +23,13 @@ struct hosts {
   atomic_size_t first; /* the one that was good last; any storage thread */
 };
 
+/* One database as one role reaches it. */
+struct target {
+  PQconninfoOption *options; /* dsn, taken apart; NULL: no such target */
+  struct hosts hosts;
+  bool wants_writes; /* target_session_attrs is read-write or primary, or not said */
+};
+
 /* Takes the lists of host, hostaddr and port apart. -1 without memory. A list that libpq would refuse gives count 0: its own
  * sentence is better. Freed by hosts_done(). */
 int hosts_read(struct hosts *hosts, const PQconninfoOption *options);

@@ -18,9 +18,11 @@ int scan_people(struct weigate_handle *handle, struct weigate_call *call, struct
 int scan_events(struct weigate_handle *handle, struct weigate_call *call, struct weigate_scan *scan, weigate_event_sink sink,
                 void *context);
 int care_health(struct weigate_handle *handle, struct weigate_call *call, struct weigate_health *ret_health);
-int care_maintain(struct weigate_handle *handle, struct weigate_call *call, uint32_t work);
+int upkeep_maintain(struct weigate_handle *handle, struct weigate_call *call, uint32_t work);
 
-/* The tickets extension. */
+/* The extensions. */
 extern const struct weigate_tickets_v1 tickets_extension;
+extern const struct weigate_upkeep_v1 upkeep_extension;
+extern const struct weigate_privacy_v1 privacy_extension;
 
 #endif

@@ -33,10 +33,29 @@ static int refuse_newer(struct weigate_call *call, int64_t version) {
   return WEIGATE_SCHEMA_NEWER;
 }
 
+/* Somebody may have changed a table by hand: better found before a batch fails in its middle. */
+static int check_columns(struct weigate_handle *handle, struct weigate_call *call) {
+  struct question question = {.sql = "SELECT weigate.column_missing()", .doing = "look at the tables"};
+  PGresult *result = NULL;
+  int class = handle_ask_raw(handle, call, &question, &result);
+  if (class != WEIGATE_OK) return class;
+  if (!PQgetisnull(result, 0, 0)) {
+    class = WEIGATE_CONFIG;
+    snprintf(
+        call->message, sizeof(call->message),
+        "the column %.130s is missing or has another type: somebody changed the table by hand; nothing is written until it is as "
+        "sql/*.sql made it",
+        PQgetvalue(result, 0, 0));
+  }
+  PQclear(result);
+  return class;
+}
+
 int schema_check(struct weigate_handle *handle, struct weigate_call *call) {
   int64_t version = 0;
   int class = read_version(handle, call, &version);
-  if (class != WEIGATE_OK || version == (int64_t)schema_count) return class;
+  if (class != WEIGATE_OK) return class;
+  if (version == (int64_t)schema_count) return check_columns(handle, call);
   if (version > (int64_t)schema_count) return refuse_newer(call, version);
   if (version == 0)
     snprintf(call->message, sizeof(call->message),
@@ -66,12 +85,52 @@ static int run(struct weigate_handle *handle, struct weigate_call *call, const c
 /* Who sets up waits for others that do, 3 s at most; until its transaction ends. */
 #define TAKE_TURNS "SET LOCAL lock_timeout = '3s'; SELECT pg_advisory_xact_lock(1464292180, 1)"
 
+#define NOTE_BYTES 160
+
+/* What is noted behind a file: psql and we do it alike. */
+static void write_note(size_t number, char note[NOTE_BYTES]) {
+  snprintf(note, NOTE_BYTES, "UPDATE weigate.schema_migration SET checksum = '%s' WHERE version = %zu;\n",
+           schema_migrations[number - 1].checksum, number);
+}
+
+static int apply_file(struct weigate_handle *handle, struct weigate_call *call, size_t number) {
+  char note[NOTE_BYTES];
+  write_note(number, note);
+  int class = run(handle, call, schema_migrations[number - 1].sql, NULL);
+  return class == WEIGATE_OK ? run(handle, call, note, NULL) : class;
+}
+
+/* A file that was changed after it had been applied would leave the tables as nobody knows them. */
+static int check_files(struct weigate_handle *handle, struct weigate_call *call) {
+  struct question question = {
+      .sql = "SELECT version, checksum FROM weigate.schema_migration WHERE checksum IS NOT NULL ORDER BY version",
+      .doing = "look which files were applied"};
+  PGresult *result = NULL;
+  int64_t version = 0;
+  int class = read_version(handle, call, &version);
+  if (class != WEIGATE_OK || version == 0) return class;
+  class = handle_ask_raw(handle, call, &question, &result);
+  for (int row = 0; class == WEIGATE_OK && row < PQntuples(result); row++) {
+    size_t number = (size_t)text_number(PQgetvalue(result, row, 0));
+    if (number == 0 || number > schema_count) continue;
+    if (strcmp(PQgetvalue(result, row, 1), schema_migrations[number - 1].checksum) == 0) continue;
+    class = WEIGATE_CONFIG;
+    snprintf(call->message, sizeof(call->message),
+             "the database was made with another %s.sql than this plugin holds: install the weigate that made it, or begin with "
+             "an empty "
+             "database",
+             schema_migrations[number - 1].name);
+  }
+  PQclear(result);
+  return class;
+}
+
 /* One file, unless somebody else was faster. */
 static int apply(struct weigate_handle *handle, struct weigate_call *call, size_t number) {
   int64_t version = 0;
   int class = run(handle, call, TAKE_TURNS, NULL);
   if (class == WEIGATE_OK) class = read_version(handle, call, &version);
-  if (class == WEIGATE_OK && version == (int64_t)number - 1) class = run(handle, call, schema_migrations[number - 1].sql, NULL);
+  if (class == WEIGATE_OK && version == (int64_t)number - 1) class = apply_file(handle, call, number);
   if (class == WEIGATE_OK && version > (int64_t)schema_count) class = refuse_newer(call, version);
   return class;
 }
@@ -101,8 +160,8 @@ static int grant_roles(struct weigate_handle *handle, struct weigate_call *call)
   return WEIGATE_OK;
 }
 
-int schema_setup(struct weigate_handle *handle, struct weigate_call *call) {
-  int class = handle_enter(handle, call);
+static int set_up(struct weigate_handle *handle, struct weigate_call *call) {
+  int class = check_files(handle, call);
   for (size_t i = 1; i <= schema_count && class == WEIGATE_OK; i++) {
     class = run(handle, call, "BEGIN", "BEGIN");
     if (class == WEIGATE_OK) class = apply(handle, call, i);
@@ -111,7 +170,48 @@ int schema_setup(struct weigate_handle *handle, struct weigate_call *call) {
     else
       handle_drop(handle); /* the server undoes what was begun */
   }
-  if (class == WEIGATE_OK) class = grant_roles(handle, call);
+  return class == WEIGATE_OK ? grant_roles(handle, call) : class;
+}
+
+int schema_setup(struct weigate_handle *handle, struct weigate_call *call) {
+  int class = handle_enter(handle, call);
+  handle_become_admin(handle);
+  if (class == WEIGATE_OK) class = set_up(handle, call);
+  handle_become_service(handle);
   handle->is_schema_good = false;
+  return class;
+}
+
+/* --- the plan --- */
+
+struct plan {
+  weigate_text_sink sink;
+  void *context;
+  bool is_enough;
+};
+
+static void print_plan(struct plan *plan, const char *text) {
+  if (!plan->is_enough) plan->is_enough = plan->sink(plan->context, (struct weigate_text){text, strlen(text)}) != 0;
+}
+
+int schema_plan(struct weigate_handle *handle, struct weigate_call *call, weigate_text_sink sink, void *context) {
+  struct plan plan = {.sink = sink, .context = context};
+  int64_t version = 0;
+  int class = handle_enter(handle, call);
+  if (class == WEIGATE_OK) class = check_files(handle, call);
+  if (class == WEIGATE_OK) class = read_version(handle, call, &version);
+  if (class == WEIGATE_OK && version > (int64_t)schema_count) class = refuse_newer(call, version);
+  for (size_t i = (size_t)version; class == WEIGATE_OK && i < schema_count; i++) {
+    char note[NOTE_BYTES];
+    write_note(i + 1, note);
+    if (i == (size_t)version) print_plan(&plan, "\\set ON_ERROR_STOP on\n");
+    print_plan(&plan, "\n-- ");
+    print_plan(&plan, schema_migrations[i].name);
+    print_plan(&plan, "\nBEGIN;\nSET LOCAL lock_timeout = '3s';\nSELECT pg_advisory_xact_lock(1464292180, 1);\n");
+    print_plan(&plan, schema_migrations[i].sql);
+    print_plan(&plan, note);
+    print_plan(&plan, "COMMIT;\n");
+  }
+  if (class == WEIGATE_OK && version < (int64_t)schema_count) print_plan(&plan, "\nSELECT * FROM weigate.grant_roles();\n");
   return class;
 }

@@ -9,6 +9,7 @@
 struct migration {
   const char *name;
   const char *sql;
+  const char *checksum; /* SHA-256 of the file */
 };
 extern const struct migration schema_migrations[];
 extern const size_t schema_count;
@@ -17,5 +18,7 @@ extern const size_t schema_count;
 int schema_check(struct weigate_handle *handle, struct weigate_call *call);
 /* The plugin's call of the same name: applies what is missing, one transaction per file. */
 int schema_setup(struct weigate_handle *handle, struct weigate_call *call);
+/* The upkeep extension's: the files that are missing, as psql takes them. */
+int schema_plan(struct weigate_handle *handle, struct weigate_call *call, weigate_text_sink sink, void *context);
 
 #endif
