@@ -213,8 +213,8 @@ CREATE FUNCTION weigate.rollup_wanted() RETURNS TABLE (day date, app_no smallint
       date '1970-01-01') AS from_day
   ), span AS (
     SELECT a.app_no, greatest(k.from_day, least(
-        (SELECT min(d.day) FROM weigate.user_day d WHERE d.app_no = a.app_no),
-        (SELECT min(e.event_at AT TIME ZONE a.time_zone)::date FROM weigate.login_event e WHERE e.app_no = a.app_no))) AS first_day,
+        (SELECT d.day FROM weigate.user_day d WHERE d.app_no = a.app_no ORDER BY d.day LIMIT 1),
+        ((SELECT e.event_at FROM weigate.login_event e WHERE e.app_no = a.app_no ORDER BY e.event_at LIMIT 1) AT TIME ZONE a.time_zone)::date)) AS first_day,
       ((now() - interval '1 hour') AT TIME ZONE a.time_zone)::date - 1 AS last_day
     FROM weigate.app a, kept k
   )
@@ -225,18 +225,6 @@ CREATE FUNCTION weigate.rollup_wanted() RETURNS TABLE (day date, app_no smallint
   ORDER BY 1, 2
 $$;
 COMMENT ON FUNCTION weigate.rollup_wanted IS 'Days whose counts are missing or old.';
-
--- Makes the counts of one day that wants them; returns it, or nothing. One day per transaction, so that nobody waits in a ring.
-CREATE FUNCTION weigate.rollup(lock_ms integer) RETURNS date LANGUAGE plpgsql AS $$
-DECLARE wanted record;
-BEGIN
-  PERFORM weigate.begin_call(lock_ms, false);
-  SELECT * INTO wanted FROM weigate.rollup_wanted() LIMIT 1;
-  IF NOT FOUND THEN RETURN NULL; END IF;
-  PERFORM weigate.rollup_day(wanted.day, wanted.app_no);
-  RETURN wanted.day;
-END $$;
-COMMENT ON FUNCTION weigate.rollup IS 'Makes the counts of one day that is over and has none, or old ones.';
 
 -- Of two maintainers the second goes home. A lease that ends by itself, because a lock of the session would stay behind in a pooler.
 CREATE FUNCTION weigate.lease_take(a_name text, holder text, seconds integer) RETURNS boolean LANGUAGE plpgsql AS $$
@@ -332,6 +320,18 @@ BEGIN
   RETURN FOUND;
 END $$;
 COMMENT ON FUNCTION weigate.privacy_done IS 'Closes a request as done or refused.';
+
+-- What is called from outside looks names up in no schema that somebody may have put before ours, nor does what it calls.
+DO $$
+DECLARE f regprocedure;
+BEGIN
+  FOR f IN SELECT p.oid FROM pg_proc p WHERE p.pronamespace = 'weigate'::regnamespace AND p.proname IN ('record_signins', 'merge_people',
+      'erase_people', 'ticket_claim', 'ticket_put', 'ticket_take', 'partitions_for', 'partitions_ahead', 'partitions_wanted',
+      'partitions_ready', 'partitions_past', 'kept_from_set', 'expire', 'rollup_day', 'rollup_wanted', 'lease_take', 'lease_end',
+      'columns_remember', 'column_missing', 'meta_set') LOOP
+    EXECUTE format('ALTER FUNCTION %s SET search_path = pg_catalog, pg_temp', f);
+  END LOOP;
+END $$;
 
 SELECT weigate.partitions_ahead();
 

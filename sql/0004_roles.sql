@@ -32,6 +32,10 @@ BEGIN
   EXECUTE format('REVOKE INSERT, UPDATE, DELETE ON weigate.schema_migration FROM %I', to_role);
   EXECUTE format('GRANT USAGE ON ALL SEQUENCES IN SCHEMA weigate TO %I', to_role);
   EXECUTE format('GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA weigate TO %I', to_role);
+  IF to_regnamespace('weigate_mart') IS NOT NULL THEN -- for the counts that maintenance makes
+    EXECUTE format('GRANT USAGE ON SCHEMA weigate_mart TO %I', to_role);
+    EXECUTE format('GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA weigate_mart TO %I', to_role);
+  END IF;
   EXECUTE format('REVOKE EXECUTE ON FUNCTION weigate.grant_roles(), weigate.grant_app(name), weigate.grant_mart(name, boolean) FROM %I', to_role);
 END $$;
 COMMENT ON FUNCTION weigate.grant_app IS 'Gives a role what the service needs.';

@@ -43,16 +43,17 @@ static void judge(const struct weigate_store *store, PGresult *result, struct we
 }
 
 int care_health(struct weigate_handle *handle, struct weigate_call *call, struct weigate_health *ret_health) {
-  struct question question = {.sql =
-                                  "SELECT CASE WHEN c.reltuples < " COUNT_MAX
-                                  " THEN (SELECT count(*) FROM (SELECT FROM weigate.profile LIMIT " COUNT_MAX ") f)"
-                                  " ELSE c.reltuples::bigint END, pg_database_size(current_database()),"
-                                  " (current_setting('transaction_read_only') = 'on')::integer,"
-                                  " weigate.partitions_ready(),"
-                                  " CASE WHEN NOT pg_is_in_recovery() THEN (SELECT system_identifier FROM pg_control_system()) ||"
-                                  " ':' || left(pg_walfile_name(pg_current_wal_lsn()), 8) END"
-                                  " FROM pg_class c WHERE c.oid = 'weigate.profile'::regclass",
-                              .doing = "ask for health"};
+  struct question question = {
+      .sql =
+          "SELECT CASE WHEN c.reltuples < " COUNT_MAX
+          " THEN (SELECT pg_catalog.count(*) FROM (SELECT FROM weigate.profile LIMIT " COUNT_MAX ") f)"
+          " ELSE c.reltuples::bigint END, pg_catalog.pg_database_size(pg_catalog.current_database()),"
+          " (pg_catalog.current_setting('transaction_read_only') = 'on')::integer,"
+          " weigate.partitions_ready(),"
+          " CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN (SELECT system_identifier FROM pg_catalog.pg_control_system()) ||"
+          " ':' || left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8) END"
+          " FROM pg_catalog.pg_class c WHERE c.oid = 'weigate.profile'::regclass",
+      .doing = "ask for health"};
   PGresult *result = NULL;
   int class = handle_enter(handle, call);
   if (class == WEIGATE_OK) class = handle_ask(handle, call, &question, &result);

@@ -113,7 +113,8 @@ static int write_keys(struct weigate_handle *handle, struct weigate_call *call, 
 int people_load(struct weigate_handle *handle, struct weigate_call *call, const struct weigate_keys *keys, uint32_t want,
                 weigate_person_sink sink, void *context) {
   struct question question = {
-      .sql = "SELECT k.i, p.profile_no, " RECORD_PERSON_COLUMNS " FROM jsonb_populate_recordset(NULL::weigate.person_write, "
+      .sql = "SELECT k.i, p.profile_no, " RECORD_PERSON_COLUMNS
+             " FROM pg_catalog.jsonb_populate_recordset(NULL::weigate.person_write, "
              "$1::jsonb) k"
              " LEFT JOIN weigate.subject s ON s.appid = k.appid AND s.openid = k.openid"
              " LEFT JOIN weigate.profile p ON p.profile_no = s.profile_no" RECORD_PERSON_JOINS("$2", "$3") " ORDER BY k.i",

@@ -16,7 +16,7 @@ static int export_person(struct weigate_handle *handle, struct weigate_call *cal
   if (check_key(&copy)) return handle_invalid(call, "export_person: the key breaks a limit");
   snprintf(appid, sizeof(appid), "%.*s", (int)copy.appid.size, copy.appid.bytes);
   snprintf(openid, sizeof(openid), "%.*s", (int)copy.openid.size, copy.openid.bytes);
-  struct question question = {.sql = "SELECT jsonb_pretty(weigate.privacy_export($1, $2))",
+  struct question question = {.sql = "SELECT pg_catalog.jsonb_pretty(weigate.privacy_export($1, $2))",
                               .doing = "gather what is stored of a person",
                               .values = {appid, openid},
                               .count = 2};

@@ -19,9 +19,10 @@ static int ask_number(struct weigate_handle *handle, struct weigate_call *call, 
 static int read_version(struct weigate_handle *handle, struct weigate_call *call, int64_t *ret_version) {
   int64_t is_there = 0;
   *ret_version = 0;
-  int class = ask_number(handle, call, "SELECT (to_regclass('weigate.schema_migration') IS NOT NULL)::integer", &is_there);
+  int class =
+      ask_number(handle, call, "SELECT (pg_catalog.to_regclass('weigate.schema_migration') IS NOT NULL)::integer", &is_there);
   if (class != WEIGATE_OK || !is_there) return class;
-  return ask_number(handle, call, "SELECT coalesce(max(version), 0) FROM weigate.schema_migration", ret_version);
+  return ask_number(handle, call, "SELECT coalesce(pg_catalog.max(version), 0) FROM weigate.schema_migration", ret_version);
 }
 
 static int refuse_newer(struct weigate_call *call, int64_t version) {
@@ -83,7 +84,7 @@ static int run(struct weigate_handle *handle, struct weigate_call *call, const c
 }
 
 /* Who sets up waits for others that do, 3 s at most; until its transaction ends. */
-#define TAKE_TURNS "SET LOCAL lock_timeout = '3s'; SELECT pg_advisory_xact_lock(1464292180, 1)"
+#define TAKE_TURNS "SET LOCAL lock_timeout = '3s'; SELECT pg_catalog.pg_advisory_xact_lock(1464292180, 1)"
 
 #define NOTE_BYTES 160
 
@@ -138,12 +139,13 @@ static int apply(struct weigate_handle *handle, struct weigate_call *call, size_
 /* Roles may have been made since the files were applied. Only who owns the functions can give rights; others leave them as they
  * are. */
 static int grant_roles(struct weigate_handle *handle, struct weigate_call *call) {
-  struct question question = {.sql = TAKE_TURNS
-                              "; SELECT string_agg(role_name, ', ') FILTER (WHERE NOT is_there) FROM weigate.grant_roles()",
-                              .doing = "give the roles their rights"};
+  struct question question = {
+      .sql = TAKE_TURNS "; SELECT pg_catalog.string_agg(role_name, ', ') FILTER (WHERE NOT is_there) FROM weigate.grant_roles()",
+      .doing = "give the roles their rights"};
   PGresult *result = NULL;
   int64_t may = 0;
-  int class = ask_number(handle, call, "SELECT has_function_privilege('weigate.grant_roles()', 'EXECUTE')::integer", &may);
+  int class =
+      ask_number(handle, call, "SELECT pg_catalog.has_function_privilege('weigate.grant_roles()', 'EXECUTE')::integer", &may);
   if (class != WEIGATE_OK || !may) return class;
   class = handle_ask_raw(handle, call, &question, &result);
   if (class != WEIGATE_OK) return class;
@@ -198,6 +200,7 @@ int schema_plan(struct weigate_handle *handle, struct weigate_call *call, weigat
   struct plan plan = {.sink = sink, .context = context};
   int64_t version = 0;
   int class = handle_enter(handle, call);
+  handle_become_admin(handle);
   if (class == WEIGATE_OK) class = check_files(handle, call);
   if (class == WEIGATE_OK) class = read_version(handle, call, &version);
   if (class == WEIGATE_OK && version > (int64_t)schema_count) class = refuse_newer(call, version);
@@ -207,11 +210,12 @@ int schema_plan(struct weigate_handle *handle, struct weigate_call *call, weigat
     if (i == (size_t)version) print_plan(&plan, "\\set ON_ERROR_STOP on\n");
     print_plan(&plan, "\n-- ");
     print_plan(&plan, schema_migrations[i].name);
-    print_plan(&plan, "\nBEGIN;\nSET LOCAL lock_timeout = '3s';\nSELECT pg_advisory_xact_lock(1464292180, 1);\n");
+    print_plan(&plan, "\nBEGIN;\n" TAKE_TURNS ";\n");
     print_plan(&plan, schema_migrations[i].sql);
     print_plan(&plan, note);
     print_plan(&plan, "COMMIT;\n");
   }
   if (class == WEIGATE_OK && version < (int64_t)schema_count) print_plan(&plan, "\nSELECT * FROM weigate.grant_roles();\n");
+  handle_become_service(handle);
   return class;
 }

@@ -145,7 +145,7 @@ static int get(struct weigate_handle *handle, struct weigate_call *call, const s
   int class = write_keys(handle, call, keys);
   if (class != WEIGATE_OK) return class;
   struct question question = {.sql = "SELECT k.i, h.value, h.expires_at_us, h.flags"
-                                     " FROM jsonb_populate_recordset(NULL::weigate.ticket_write, $1::jsonb) k"
+                                     " FROM pg_catalog.jsonb_populate_recordset(NULL::weigate.ticket_write, $1::jsonb) k"
                                      " JOIN weigate.ticket h ON h.kind = k.kind AND h.key = k.key ORDER BY k.i",
                               .doing = "read tickets",
                               .values = {handle->tickets.bytes},
@@ -203,7 +203,8 @@ static int scan(struct weigate_handle *handle, struct weigate_call *call, struct
     return handle_invalid(call, "tickets: limit, cursor or kind");
   snprintf(kind_room, sizeof(kind_room), "%.*s", (int)kind.size, kind.bytes ? kind.bytes : "");
   struct question question = {
-      .sql = "SELECT number, pg_snapshot_xmin(pg_current_snapshot())::text::bigint * 1024 - 1, key, value, expires_at_us, flags"
+      .sql = "SELECT number, pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::text::bigint * 1024 - 1, key, value, "
+             "expires_at_us, flags"
              " FROM weigate.ticket WHERE kind = $1 AND number > $2::bigint ORDER BY number LIMIT $3::integer",
       .doing = "scan tickets",
       .values = {kind_room, handle_number((int64_t)*cursor, cursor_room), handle_number(limit, limit_room)},

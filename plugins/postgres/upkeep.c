@@ -23,6 +23,7 @@
 #define HOLDER_BYTES 96
 /* weigate.login_event_2026_01 */
 #define PARTITION_BYTES 64
+#define DAY_MS          INT64_C(86400000)
 #define DDL_BYTES       256
 
 struct upkeep {
@@ -110,17 +111,23 @@ static int make_partitions(struct upkeep *u) {
   return class;
 }
 
-/* The days' counts, before the rows they are made from may go. */
+/* The days' counts, before the rows they are made from may go; a transaction for each day, so that nobody waits in a ring. */
 static int count_days(struct upkeep *u) {
-  struct question wanted = {.sql = "SELECT count(*) FROM weigate.rollup_wanted()", .doing = "look for days to count"};
-  struct question make = {.sql = "SELECT (weigate.rollup(" LOCK_MS ") IS NOT NULL)::integer", .doing = "count a day"};
-  int64_t count = 0, is_made = 1;
-  int class = u->is_dry ? ask_number(u, &wanted, &count) : WEIGATE_OK;
-  while (!u->is_dry && class == WEIGATE_OK && is_made && handle_ms_left(u->handle) > 0) {
-    class = ask_number(u, &make, &is_made);
-    if (class == WEIGATE_OK) count += is_made;
+  struct question wanted = {.sql = "SELECT day, app_no FROM weigate.rollup_wanted()", .doing = "look for days to count"};
+  PGresult *days = NULL;
+  int class = ask(u, &wanted, &days);
+  int count = class == WEIGATE_OK ? PQntuples(days) : 0;
+  for (int row = 0; class == WEIGATE_OK && !u->is_dry && row < count; row++) {
+    struct question make = {.sql = "SELECT weigate.rollup_day($1::date, $2::smallint)",
+                            .doing = "count a day",
+                            .values = {PQgetvalue(days, row, 0), PQgetvalue(days, row, 1)},
+                            .count = 2};
+    PGresult *result = NULL;
+    class = ask(u, &make, &result);
+    PQclear(result);
   }
-  if (count) tell(u, "count", "days", count);
+  if (class == WEIGATE_OK && count) tell(u, "count", "days", count);
+  PQclear(days);
   return class;
 }
 
@@ -203,9 +210,9 @@ static int drop_partition(struct upkeep *u, const char *parent, const char *name
 }
 
 static int check_owner(struct upkeep *u) {
-  struct question question = {
-      .sql = "SELECT pg_has_role(relowner, 'USAGE')::integer FROM pg_class WHERE oid = 'weigate.login_event'::regclass",
-      .doing = "look who owns the tables"};
+  struct question question = {.sql = "SELECT pg_catalog.pg_has_role(relowner, 'USAGE')::integer FROM pg_catalog.pg_class WHERE "
+                                     "oid = 'weigate.login_event'::regclass",
+                              .doing = "look who owns the tables"};
   int64_t is_owner = 0;
   int class = ask_number(u, &question, &is_owner);
   if (class != WEIGATE_OK || is_owner) return class;
@@ -245,28 +252,28 @@ static int drop_months(struct upkeep *u) {
   return class;
 }
 
+static int note(struct upkeep *u, const char *name, const char *value) {
+  struct question question = {
+      .sql = "SELECT weigate.meta_set($1, $2)", .doing = "note what was done", .values = {name, value}, .count = 2};
+  PGresult *result = NULL;
+  int class = ask(u, &question, &result);
+  PQclear(result);
+  return class;
+}
+
 /* When and under which retention, for whoever looks at the database. */
 static int remember(struct upkeep *u) {
-  struct question question = {
-      .sql =
-          "SELECT weigate.meta_set('maintained_at', now()::text),"
-          " (SELECT count(weigate.meta_set('retention.' || name, CASE days WHEN 0 THEN 'for ever' ELSE days || ' days' END)) FROM"
-          " unnest($1::text[], $2::bigint[]) k (name, days))",
-      .doing = "note what was done"};
-  char days[KEEP_COUNT * NUMBER_ROOM + 2] = "", names[KEEP_COUNT * 32] = "";
-  for (size_t i = 0; i < KEEP_COUNT; i++) {
-    size_t d = strlen(days), n = strlen(names);
-    snprintf(days + d, sizeof(days) - d, "%c%lld", i ? ',' : '{', (long long)(u->handle->store->keep_ms[i] / 86400000));
-    snprintf(names + n, sizeof(names) - n, "%c%s", i ? ',' : '{', keep_names[i]);
-  }
-  strcat(days, "}");
-  strcat(names, "}");
-  question.values[0] = names;
-  question.values[1] = days;
-  question.count = 2;
+  char name[64], value[64];
+  struct question question = {.sql = "SELECT weigate.meta_set('maintained_at', pg_catalog.now()::text)",
+                              .doing = "note what was done"};
   PGresult *result = NULL;
   int class = u->is_dry ? WEIGATE_OK : ask(u, &question, &result);
   PQclear(result);
+  for (size_t i = 0; class == WEIGATE_OK && !u->is_dry && i < KEEP_COUNT; i++) {
+    snprintf(name, sizeof(name), "retention.%s", keep_names[i]);
+    snprintf(value, sizeof(value), "%lld days", (long long)(u->handle->store->keep_ms[i] / DAY_MS));
+    class = note(u, name, u->handle->store->keep_ms[i] ? value : "for ever");
+  }
   return class;
 }
 
