@@ -40,6 +40,13 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION weigate.grant_app IS 'Gives a role what the service needs.';
 
+-- What the rights depend on: which files were applied, and which roles there are.
+CREATE FUNCTION weigate.grants_basis() RETURNS text LANGUAGE sql STABLE AS $$
+  SELECT (SELECT max(version) FROM weigate.schema_migration) || coalesce(' ' || string_agg(r.rolname || ':' || r.oid, ' ' ORDER BY r.rolname), '')
+    FROM pg_roles r WHERE r.rolname IN ('weigate_app', 'weigate_analyst', 'weigate_analyst_pii', 'weigate_dpo', 'weigate_monitor')
+$$;
+COMMENT ON FUNCTION weigate.grants_basis IS 'What the rights depend on, as one text: they are given anew where it has changed.';
+
 -- The last step of every set-up: gives every role what it may do, and says for each whether it is there.
 CREATE FUNCTION weigate.grant_roles() RETURNS TABLE (role_name name, is_there boolean) LANGUAGE plpgsql AS $$
 BEGIN
@@ -69,9 +76,8 @@ BEGIN
     END IF;
     RETURN NEXT;
   END LOOP;
+  PERFORM weigate.meta_set('grants', weigate.grants_basis());
 END $$;
 COMMENT ON FUNCTION weigate.grant_roles IS 'Gives every role what it may do, and says for each whether it is there.';
-
-SELECT FROM weigate.grant_roles();
 
 INSERT INTO weigate.schema_migration (version, name) VALUES (4, 'roles');

@@ -143,10 +143,14 @@ static int grant_roles(struct weigate_handle *handle, struct weigate_call *call)
       .sql = TAKE_TURNS "; SELECT pg_catalog.string_agg(role_name, ', ') FILTER (WHERE NOT is_there) FROM weigate.grant_roles()",
       .doing = "give the roles their rights"};
   PGresult *result = NULL;
-  int64_t may = 0;
-  int class =
-      ask_number(handle, call, "SELECT pg_catalog.has_function_privilege('weigate.grant_roles()', 'EXECUTE')::integer", &may);
-  if (class != WEIGATE_OK || !may) return class;
+  int64_t is_due = 0;
+  int class = ask_number(
+      handle, call,
+      "SELECT CASE WHEN pg_catalog.has_function_privilege('weigate.grant_roles()', 'EXECUTE') THEN"
+      " ((SELECT value FROM weigate.store_meta WHERE name = 'grants') IS DISTINCT FROM weigate.grants_basis())::integer"
+      " ELSE 0 END",
+      &is_due);
+  if (class != WEIGATE_OK || !is_due) return class;
   class = handle_ask_raw(handle, call, &question, &result);
   if (class != WEIGATE_OK) return class;
   if (!PQgetisnull(result, 0, 0)) {
