@@ -8,6 +8,7 @@ import sys
 
 top = pathlib.Path(os.environ.get('srcdir', '.'))
 FILE_LINES_MAX = 500
+HEADER_LINES_MAX = 600  # <weigate/storage.h>: members and extensions are only ever appended
 FUNCTION_LINES_MAX = 80
 LINE_MAX = 160  # .clang-format breaks code at 130; a comment or a table row may be a little longer
 FORBIDDEN = re.compile(r'\b(strcpy|strcat|sprintf|vsprintf|gets|strtok|atoi|atol|atoll|system|popen|alloca|tmpnam|mktemp|rand|srand)\s*\(')
@@ -43,8 +44,9 @@ def check_c(path):
     lines = text.split('\n')
     if not lines[0].startswith('/* SPDX-License-Identifier: Apache-2.0'):
         complain(path, 1, 'begins with the SPDX line and one sentence about the file')
-    if len(lines) > FILE_LINES_MAX:
-        complain(path, len(lines), f'{len(lines)} lines; {FILE_LINES_MAX} is the limit')
+    most = HEADER_LINES_MAX if path.name == 'storage.h' and path.parent.name == 'weigate' else FILE_LINES_MAX
+    if len(lines) > most:
+        complain(path, len(lines), f'{len(lines)} lines; {most} is the limit')
     check_functions(path, lines)
     check_scopes(path, without_comments(text))
     for number, line in enumerate(without_comments(text).split('\n'), 1):
