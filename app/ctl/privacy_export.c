@@ -95,7 +95,7 @@ static int note_person(void *context, size_t index, const struct weigate_person 
 
 static int find_person(const struct ctl *ctl, struct gathering *g, struct err *err) {
   struct str openid = str_of(ctl->argument), appid;
-  if (people_appid(g->people, ctl_text(ctl, CTL_ACCOUNT), &appid, err) != 0 ||
+  if (people_appid(g->people->conf, ctl_text(ctl, CTL_ACCOUNT), &appid, err) != 0 ||
       people_load(g->people, openid, appid, WEIGATE_WANT_COUNTS, note_person, g, err) != 0)
     return -1;
   if (g->people_count > 1) return err_set(err, "that openid is stored in several accounts; --account says which one is meant");
