@@ -198,9 +198,10 @@ static int run_import(const struct ctl *ctl, struct import *import, struct err *
   progress_end(&import->progress);
   say_outcome(import);
   audit_end(&audit, result, "%" PRIu64 " records, %" PRIu64 " refused", import->lines, import->bad);
+  const struct err why = *err;
   if (result != 0 && !import->is_trial)
-    return err_prefix(err, "lines up to %" PRIu64 " are stored, go on with --from-line %" PRIu64, import->stored_line,
-                      import->stored_line + 1);
+    return err_set(err, "%s; lines up to %" PRIu64 " are stored, go on with --from-line %" PRIu64, why.text, import->stored_line,
+                   import->stored_line + 1);
   if (result == 0 && import->bad > 0) return err_set(err, "%" PRIu64 " records were refused, see above", import->bad);
   return result;
 }

@@ -2,6 +2,7 @@
  * storage_copy: weigatectl storage copy; the program's only thread. */
 #include <stdio.h>
 
+#include "ctl/audit.h"
 #include "ctl/generations.h"
 #include "ctl/progress.h"
 #include "ctl/two_stores.h"
@@ -86,6 +87,10 @@ int storage_copy_run(const struct ctl *ctl, struct err *err) {
                                    .page_limit = choose_page(copying.rate),
                                    .tell = show_progress,
                                    .context = &copying};
+  struct audit audit;
+  char details[256];
+  snprintf(details, sizeof details, "from %s to %s", stores.from_end.name, stores.to_end.name);
+  audit_begin(&audit, stores.from.conf, "storage copy", details);
   progress_catch_signals();
   int done = generations_wait_for_last(stores.from.conf) ? copy_run(&settings, &result, err)
                                                          : err_set(err, "stopped before anything was copied");
@@ -93,6 +98,7 @@ int storage_copy_run(const struct ctl *ctl, struct err *err) {
     progress_end(&copying.progress);
     print_result(&stores, &result, done == 0, ctl_has(ctl, CTL_JSON));
   }
+  audit_end(&audit, done, "%s", details);
   two_stores_close(&stores);
   return done;
 }
