@@ -7,9 +7,9 @@
 #include "base/scope.h"
 #include "store/meter.h"
 
-/* How far back. A standby that may be promoted lags by less than a second, by seconds under load (Patroni's
- * maximum_lag_on_failover, 1 MB of log, is what 150 sign-ins write); health notices the new server within 5 s, during which it
- * acknowledges too. The rest is for a standby that was slow. */
+/* How far back. A standby that may be promoted lags by less than a second, by seconds under load (16 MB of log in
+ * docs/ha/patroni.yml); health notices the new server within 5 s, during which it acknowledges too. The rest is for a standby
+ * that was slow. */
 #define WINDOW_MS 60000
 /* How much: at 2.5 KB a sign-in 3,300 of them, the window at 55 a second in each worker; at 400 a second 8 s, still more than lag
  * and notice together. */
