@@ -3,7 +3,7 @@
 -- weigate.mart_refresh(), which maintenance calls. Only counts: nobody can be found in them, and they outlive events and people.
 --   app_no 0 in these tables means all accounts together, with people merged by unionid.
 CREATE SCHEMA IF NOT EXISTS weigate_mart;
-COMMENT ON SCHEMA weigate_mart IS 'For analysts: views with an explanation each (\d+ weigate_mart.*). Names and meanings stay; columns may be added.';
+COMMENT ON SCHEMA weigate_mart IS 'For analysts: views with an explanation each: \dv+ for the views, \d+ active_users for the columns of one. Names and meanings stay; columns may be added.';
 
 CREATE TABLE weigate.person_link (
   profile_no bigint PRIMARY KEY,

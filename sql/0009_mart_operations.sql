@@ -184,7 +184,7 @@ CREATE VIEW weigate_mart.definitions AS
     ('channel', '渠道', 'How people came: wechat, qr, qrconnect, spa.', 'new_users_daily', 'channel'),
     ('erased', '已删除', 'A person whose data was erased: all numbers stay, under a number that stands for nobody.', 'data_quality', 'value')
   ) d (metric, chinese, definition, view_name, column_name);
-SELECT weigate.mart_explain('definitions', 'What does each word mean? One row per metric, with where to find it. The views'' own comments (\d+ active_users) say the same and more.',
+SELECT weigate.mart_explain('definitions', 'What does each word mean? One row per metric, with where to find it. The views'' own comments (\dv+ and \d+ active_users) say the same and more.',
   'metric', 'The word.', 'chinese', 'In Chinese.', 'definition', 'What it means.', 'view_name', 'View of weigate_mart that has it.', 'column_name', 'Column there.');
 
 SELECT FROM weigate.grant_roles();
