@@ -10,7 +10,7 @@
 
 static void add_row(struct buf *out, const char *label, const char *text) {
   char padded[32];
-  snprintf(padded, sizeof padded, "%-14s", label);
+  snprintf(padded, sizeof padded, "%-16s", label);
   term_add_styled(out, TERM_DIM, padded);
   text_printable(out, str_of(text), 4096);
   buf_add_char(out, '\n');

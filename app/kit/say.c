@@ -31,6 +31,17 @@ static void add_lines(struct buf *out, const char *prefix, struct str text) {
   }
 }
 
+/* Figures that a check printed: lines that begin with "note: ". */
+static void add_notes(struct buf *out, struct str text) {
+  struct str line, note = STR("note: ");
+  while (str_split(&text, '\n', &line)) {
+    if (!str_starts(line, note)) continue;
+    buf_add_text(out, "# ");
+    text_printable(out, str_from(line, note.n), 200);
+    buf_add_char(out, '\n');
+  }
+}
+
 static void say_tap(struct say *say, const struct say_result *result) {
   SCOPE_BUF struct buf line;
   buf_init(&line, LINE_BYTES);
@@ -42,6 +53,7 @@ static void say_tap(struct say *say, const struct say_result *result) {
     text_printable(&line, buf_str(result->report), 200);
   }
   buf_add_char(&line, '\n');
+  if (result->outcome == SAY_KEPT) add_notes(&line, buf_str(result->output));
   if (result->outcome == SAY_BROKEN) {
     buf_add_text(&line, "  ---\n");
     add_lines(&line, "  ", buf_str(result->report));

@@ -178,3 +178,42 @@ def test_reloads_under_load_leave_descriptors_and_memory_as_they_were(new_rig, p
     report('reloads', reloads=reloads, sign_ins=load.acknowledged, failed=0, descriptors=after[0] - descriptors, kib=after[1] - memory)
     assert after[0] == descriptors and after[1] < memory + 512, (descriptors, memory, after)
     assert Visitor(rig).sign_in(person).status == 200
+
+
+def install(source, path, version):
+    """As an upgrade does: another file takes the name. The version is the only difference."""
+    code = source.read_bytes()
+    assert code.count(b'\x000.1.0\x00') == 1
+    new = path.with_suffix('.new')
+    new.write_bytes(code.replace(b'\x000.1.0\x00', b'\x00' + version + b'\x00'))
+    new.chmod(0o755)
+    new.rename(path)
+
+
+def versions(rig):
+    """What the workers' plugins say of themselves, in their status."""
+    return {worker['store']['version'] for worker in status(rig)['workers']}
+
+
+@pytest.mark.proof
+def test_replacing_the_plugin_file_disturbs_nobody_and_a_reload_brings_the_new_code(new_rig, programs, person):
+    """P08"""
+    rig = new_rig(start=False)
+    swaps, path = scale(10, whole=1000), rig.dir / 'file.so'
+    rig.dir.chmod(0o755)
+    install(programs.plugin('file'), path, b'0.1.1')
+    rig.overrides.setdefault('storage', {})['plugin'] = path
+    rig.start()
+    with Load(rig, rate=scale(30, whole=100), people=100) as load:
+        for number in range(swaps):
+            version = f'0.2.{number % 10}'
+            before = versions(rig)
+            install(programs.plugin('file'), path, version.encode())
+            assert versions(rig) == before  # what runs goes on running
+            rig.ctl('reload')
+            eventually(lambda: versions(rig) == {version}, what='the new code')
+        load.more(5)
+    assert not load.trouble, load.trouble[:3]
+    assert load.acknowledged == sum(one['login_count'] for one in rig.people().values())
+    report('plugin files replaced', swaps=swaps, sign_ins=load.acknowledged, failed=0)
+    assert Visitor(rig).sign_in(person).status == 200

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The service with the postgres plugin: its tables, its servers' bad days, and a pooler in between."""
 import re
+import subprocess
 import threading
 
 import pytest
 
 import cluster as clusters
 from fault_proxy import POINTS, FaultProxy
-from rig import free_port, make_certificate
+from rig import SOURCE, free_port, make_certificate
 from scale import report, scale
 from visitor import Visitor
 from wait import BUILD, SLACK, Stopwatch, eventually
@@ -244,6 +245,7 @@ def test_a_frozen_server_is_given_up_by_the_clock(closed_rig, cluster):
 
 @pytest.mark.skipif(clusters.PGBOUNCER is None, reason='no pgbouncer')
 def test_a_pooler_in_transaction_mode_is_no_hindrance(closed_rig, cluster, people):
+    """D12: nothing is prepared by name, so max_prepared_statements (which Debian's PgBouncer does not know yet) makes no difference."""
     bouncer = clusters.Bouncer(cluster)
     try:
         rig = closed_rig(cluster.dsn('weigate', host=bouncer.dir, port=6432))
@@ -267,6 +269,37 @@ def test_a_missing_month_is_made_on_the_way(postgres_rig, cluster, person):
     assert cluster.sql("SELECT count(*) FROM pg_inherits WHERE inhparent = 'weigate.login_event'::regclass") == [['1']]
 
 
+def test_what_stands_earlier_in_the_search_path_is_not_called(postgres_rig, cluster, person):
+    """D13: tables and functions with the names of ours, and of PostgreSQL's own, in a schema that is searched first."""
+    cluster.sql('CREATE SCHEMA trap; GRANT USAGE, CREATE ON SCHEMA trap TO weigate_app; CREATE TABLE trap.sprung (what text); GRANT INSERT ON trap.sprung TO weigate_app')
+    for name, arguments in (('record_signins', 'jsonb, jsonb, jsonb, integer, integer'), ('now', ''), ('jsonb_array_length', 'jsonb'), ('partition_make', 'timestamptz')):
+        cluster.sql(f"CREATE FUNCTION trap.{name}({arguments}) RETURNS text LANGUAGE sql AS $$ INSERT INTO trap.sprung VALUES ('{name}') RETURNING what $$")
+    for name in ('profile', 'ticket', 'login_event'):
+        cluster.sql(f'CREATE TABLE trap.{name} (nothing integer)')
+    cluster.sql('ALTER ROLE weigate_app IN DATABASE weigate SET search_path = trap, public')
+    rig = postgres_rig()
+    assert Visitor(rig).sign_in(person).status == 200
+    assert logins(cluster) == 1
+    assert rig.ctl('people', 'list').returncode == 0
+    assert cluster.sql('SELECT * FROM trap.sprung') == []
+
+
+@pytest.mark.parametrize('statement', ['DROP TABLE weigate.ticket', 'ALTER TABLE weigate.profile ADD COLUMN more text', 'CREATE TABLE weigate.mine (n integer)',
+                                       'DELETE FROM weigate.schema_migration', "COPY weigate.profile TO PROGRAM 'cat'", 'SELECT * FROM pg_authid', 'SET ROLE weigate'])
+def test_the_service_role_is_denied_what_is_not_its_work(closed_rig, cluster, statement):
+    """D15"""
+    closed_rig().ctl('storage', 'init')
+    with pytest.raises(subprocess.CalledProcessError):
+        cluster.sql(statement, user='weigate_app')
+
+
+def test_values_are_parameters_and_never_part_of_a_statement():
+    """D17, D18: a text parameter ends at NUL, which the plugin refuses before (check 39)."""
+    for source in sorted((SOURCE / 'plugins/postgres').glob('*.c')):
+        assert not re.search(r'PQ(exec|escape|prepare)', source.read_text()), source
+        assert all(sql.startswith(('"', 'TAKE_TURNS', 'sql', 'schema_migrations')) for sql in re.findall(r'\.sql = (\S+)', source.read_text())), source
+
+
 @pytest.fixture(scope='module')
 def tls_cluster(directory):
     one = clusters.TlsCluster(directory / 'tls-cluster', free_port())
@@ -275,7 +308,7 @@ def tls_cluster(directory):
 
 
 def test_tls_is_verified_in_full(closed_rig, tls_cluster, directory):
-    """The right authority and name get in; another authority, another name and no TLS at all do not."""
+    """D16: the right authority and name get in; another authority, another name and no TLS at all do not."""
     def init(**more):
         return closed_rig(tls_cluster.dsn('weigate', port=tls_cluster.port, **more), environment={'HOME': '/nonexistent'}).ctl('storage', 'init', check=False)
     (directory / 'stranger').mkdir()

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static struct kit *kit;
@@ -227,6 +228,43 @@ static void an_odd_class_and_an_open_end_of_message_are_survived(void **state) {
   assert_misfit_refused("open", "xxxxxxxx");
 }
 
+/* P15: both export the same name; each answers for itself. */
+static void two_plugins_call_their_own_functions(void **state) {
+  (void)state;
+  struct plugin misfit, faulty;
+  struct plugin_settings other = kit->settings;
+  other.plugin = TEST_PLUGIN_DIR "/faulty.so";
+  assert_int_equal(plugin_describe(&kit->settings, &misfit, &err), 0);
+  assert_int_equal(plugin_describe(&other, &faulty, &err), 0);
+  assert_string_equal(misfit.desc->name, "misfit");
+  assert_string_equal(faulty.desc->name, "faulty");
+  assert_ptr_not_equal(misfit.desc->open, faulty.desc->open);
+  assert_int_equal(load(), 0);
+  plugin_unload(&misfit);
+  plugin_unload(&faulty);
+}
+
+/* P16: none, and more than a process can hold; the same name twice is refused by the configuration. In a process of its own. */
+static void none_and_too_many_are_refused(void **state) {
+  int status;
+  (void)state;
+  kit->settings.plugin = "";
+  assert_refused("a plugin is given by its name");
+  pid_t child = fork();
+  if (child == 0) {
+    for (unsigned i = 0; i < 65; i++) {
+      char name[32];
+      snprintf(name, sizeof(name), "copy%u.so", i);
+      copy_plugin(name, SIZE_MAX);
+      if (load() != 0) _exit(strstr(err.text, "different plugins are loaded already") ? 0 : 2);
+    }
+    _exit(3);
+  }
+  waitpid(child, &status, 0);
+  assert_true(WIFEXITED(status));
+  assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 /* --- options --- */
 
 static void assert_option_refused(const char *name, const char *value, const char *part) {
@@ -293,6 +331,8 @@ int main(void) {
       TEST(a_renamed_plugin_is_refused),
       TEST(a_failed_open_leaves_nothing_open),
       TEST(an_odd_class_and_an_open_end_of_message_are_survived),
+      TEST(two_plugins_call_their_own_functions),
+      TEST(none_and_too_many_are_refused),
       TEST(an_unknown_option_gets_a_hint),
       TEST(an_option_that_stands_there_twice_is_refused),
       TEST(odd_values_are_refused_with_what_is_expected),

@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -411,6 +412,19 @@ static int connect_and_leak(struct weigate_store *store, struct weigate_call *ca
   return good->connect(store, call, ret_handle);
 }
 BREAKS(leaks_a_descriptor, bad.connect = connect_and_leak)
+
+/* P11 */
+static void *wait_for_ever(void *arg) {
+  (void)arg;
+  for (;;) poll(NULL, 0, -1);
+  return NULL;
+}
+static int connect_and_start(struct weigate_store *store, struct weigate_call *call, struct weigate_handle **ret_handle) {
+  pthread_t thread;
+  if (pthread_create(&thread, NULL, wait_for_ever, NULL) == 0) pthread_detach(thread);
+  return good->connect(store, call, ret_handle);
+}
+BREAKS(leaves_a_thread, bad.connect = connect_and_start)
 
 static int for_everybody = -1;
 
