@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """weigatectl plugins list, describe and check, as an author and an admin use them."""
 import json
+import os
 import re
 import subprocess
 
 import pytest
 
+import cluster as clusters
+from rig import SOURCE
 from scale import report, scale
 from test_master_reload import BAD_PLUGIN
 from wait import BUILD
@@ -96,3 +99,18 @@ def test_a_thousand_kills_lose_nothing_of_what_was_acknowledged(plugin):
         run = ctl('check', plugin('file'), '--level', 'crash', '--only', 'what_was_acknowledged_survives_the_kill_of_its_writer', '--seed', str(seed))
         assert run.returncode == 0, run.stdout
     report('file plugin, kill -9', kills=25 * rounds, lost=0)
+
+
+@pytest.mark.proof
+@pytest.mark.skipif(clusters.PROGRAMS is None, reason='no PostgreSQL server')
+def test_postgres_keeps_every_promise_of_the_longest_checks_too(plugin, directory):
+    if not scale(0, whole=1):
+        pytest.skip('make check runs the shorter ones')
+    cluster = clusters.Cluster(directory / 'kit-cluster')
+    try:
+        run = ctl('check', plugin('postgres'), '--option', f'dsn=host={cluster.dir} dbname=@NAME@ user=weigate', '--fresh', SOURCE / 'plugins/postgres/fresh.sh',
+                  '--level', 'soak', '--soak', '2m', env={**os.environ, 'PGHOST': str(cluster.dir), 'PGUSER': 'weigate'})
+        assert run.returncode == 0, run.stdout
+        report('postgres, all levels', promises=re.search(r'^# (\d+ of \d+) promises', run.stdout, re.M).group(1))
+    finally:
+        cluster.stop()

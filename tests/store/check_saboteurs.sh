@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Every saboteur is caught by the check that names the promise it breaks, and that check says so of nothing that is good.
+# Every saboteur is caught by the check that names the promise it breaks. (That the template itself passes is check_template.sh.)
 set -u
 [ -e .libs/template.so ] || exit 77
 list=${srcdir:-.}/tests/store/saboteurs/list.txt
@@ -11,8 +11,6 @@ grep -v '^#' "$list" | {
     said=$(./weigatectl plugins check "tests/store/saboteurs/$name.so" --level crash --only "$check" </dev/null 2>&1)
     if ! printf '%s\n' "$said" | grep -q '^not ok 1 - '; then
       printf '%s was not caught: it %s\n%s\n' "$name" "$sentence" "$said"
-    elif ! ./weigatectl plugins check .libs/template.so --level crash --only "$check" </dev/null >/dev/null 2>&1; then
-      printf '%s: %s fails on the template too\n' "$name" "$check"
     else
       caught=$((caught + 1))
     fi
