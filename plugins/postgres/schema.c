@@ -20,7 +20,11 @@ static int read_version(struct weigate_handle *handle, struct weigate_call *call
   int64_t is_there = 0;
   *ret_version = 0;
   int class =
-      ask_number(handle, call, "SELECT (pg_catalog.to_regclass('weigate.schema_migration') IS NOT NULL)::integer", &is_there);
+      /* From the catalog's tables, not by name: a name that was not there before we waited may be remembered as missing. */
+      ask_number(handle, call,
+                 "SELECT count(*) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+                 " WHERE n.nspname = 'weigate' AND c.relname = 'schema_migration'",
+                 &is_there);
   if (class != WEIGATE_OK || !is_there) return class;
   return ask_number(handle, call, "SELECT coalesce(pg_catalog.max(version), 0) FROM weigate.schema_migration", ret_version);
 }
