@@ -355,7 +355,6 @@ static void an_answer_beyond_the_limits_is_refused(void **state) {
 static void an_unknown_class_is_read_as_failed(void **state) {
   (void)state;
   start_store();
-  wait_for_calls(FAULTY_READ, 1); /* the look for an unfinished copy */
   script(FAULTY_READ, 77, 0);
   assert_int_equal(run(load, "o1").answer.class, WEIGATE_FAILED);
 }
