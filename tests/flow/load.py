@@ -14,6 +14,7 @@ import collections
 import http.client
 import itertools
 import queue
+import re
 import threading
 import time
 import urllib.parse
@@ -25,6 +26,12 @@ from wait import SLACK, eventually
 VISITORS_MAX = 400
 # Codes live for five minutes.
 CODES_AT_ONCE = 200
+
+
+def words_of(page):
+    """What a page says, without its dress."""
+    body = re.sub(r'(?s)<(style|script|title).*?</\1>', ' ', page.decode('utf-8', 'replace'))
+    return ' '.join(re.sub('<[^>]*>', ' ', body).split())[:200]
 
 
 class Load:
@@ -138,14 +145,14 @@ class Load:
         """None, or what went wrong."""
         answer, cookies, body = self.ask(connection, f'{self.rig.prefix}/login?next=/private/')
         if answer.status != 302:
-            return f'login: {answer.status} {body[:200]}'
+            return f'login: {answer.status} {words_of(body)}'
         query = urllib.parse.urlencode({'code': code, 'state': query_of(answer.getheader('Location'))['state']})
         answer, cookies, body = self.ask(connection, f'{self.rig.prefix}/callback?{query}', cookies)
         session = [cookie for cookie in cookies if cookie.name == 'weigate']
         if answer.status != 303 or not session:
-            return f'callback: {answer.status} to {answer.getheader("Location")} {body[:200]}'
+            return f'callback: {answer.status} to {answer.getheader("Location")} {words_of(body)}'
         if self.gate:
             answer, _, body = self.ask(connection, '/private/', session)
             if answer.status != 200:
-                return f'page: {answer.status} {body[:200]}'
+                return f'page: {answer.status} {words_of(body)}'
         return None

@@ -166,7 +166,7 @@ def live_through(name, way, site, cluster):
             with way(cluster, proxy):
                 load.more(50 * seconds)
             load.more(50)
-        assert not load.trouble, load.trouble[:5]
+        assert not load.trouble, [*load.trouble[:3], *[line[:300] for line in rig.log(' 503 ') + rig.log('unavailable')][-8:]]
         assert_nothing_lost_nothing_doubled(cluster, load)
         eventually(lambda: spool(rig)['records'] == 0, what='an empty spool')
         bridged = int(rig.metrics()['weigate_spool_events_total{what="appended"}'])
