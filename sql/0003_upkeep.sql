@@ -211,12 +211,14 @@ CREATE FUNCTION weigate.rollup_wanted() RETURNS TABLE (day date, app_no smallint
     SELECT greatest(
       (SELECT max(value)::date FROM weigate.store_meta WHERE name IN ('kept_from.login_event', 'kept_from.user_day')),
       date '1970-01-01') AS from_day
-  ), span AS (
-    SELECT a.app_no, greatest(k.from_day, least(
+  ), seen AS (
+    SELECT a.app_no, least(
         (SELECT d.day FROM weigate.user_day d WHERE d.app_no = a.app_no ORDER BY d.day LIMIT 1),
-        ((SELECT e.event_at FROM weigate.login_event e WHERE e.app_no = a.app_no ORDER BY e.event_at LIMIT 1) AT TIME ZONE a.time_zone)::date)) AS first_day,
+        ((SELECT e.event_at FROM weigate.login_event e WHERE e.app_no = a.app_no ORDER BY e.event_at LIMIT 1) AT TIME ZONE a.time_zone)::date) AS first_day,
       ((now() - interval '1 hour') AT TIME ZONE a.time_zone)::date - 1 AS last_day
-    FROM weigate.app a, kept k
+    FROM weigate.app a
+  ), span AS ( -- an account that nobody has signed in to has no days
+    SELECT s.app_no, greatest(k.from_day, s.first_day) AS first_day, s.last_day FROM seen s, kept k WHERE s.first_day IS NOT NULL
   )
   SELECT s.first_day + n, s.app_no FROM span s, generate_series(0, s.last_day - s.first_day) n
     WHERE NOT EXISTS (SELECT FROM weigate.daily_rollup r WHERE r.day = s.first_day + n AND r.app_no = s.app_no)
