@@ -37,7 +37,7 @@ class Stores:
 
     def write_conf(self, **storage):
         sections = {'account': {'appid': APPID, 'secret_file': self.dir / 'secret', 'public_url': 'http://127.0.0.1:9'}, 'session': {'keys_file': self.dir / 'keys'},
-                    'storage': {'plugin': 'file', 'plugin_dir': self.plugins, **storage}, **{f'plugin {name}': options for name, options in self.options.items()},
+                    'storage': {'plugin': 'file', 'plugin_dir': self.plugins, 'spool_dir': self.dir / 'spool', **storage}, **{f'plugin {name}': options for name, options in self.options.items()},
                     'server': {'control_socket': 'off'}}
         write_private(self.conf, ''.join(f'[{name}]\n' + ''.join(f'{key} = {value}\n' for key, value in values.items()) for name, values in sections.items()))
 
