@@ -2,9 +2,10 @@
  * store: what a call means where there may be a mirror and a spool beside the store. Everything but the start and the status runs
  * in coroutines and callbacks of the sign-in loop.
  *
- *   records, puts   to every store at once; what one does not take waits in the spool for that one
- *   claims          while an outage is fresh in the spool first, so that the moments of going and coming back let nobody in
- * twice; then in every store that is there gets, takes     in the spool while an outage is fresh, then in the stores */
+ * - Records and puts go to every store at once; what one does not take waits in the spool for that one.
+ * - Claims are made in the spool first while an outage is fresh, so that the moments of going and coming back let nobody in
+ * twice; then in every store that is there.
+ * - Gets and takes look into the spool while an outage is fresh, then into the stores. */
 #include "store/store.h"
 
 #include <stdio.h>

@@ -8,6 +8,7 @@ import pytest
 
 import cluster as clusters
 from fault_proxy import POINTS, FaultProxy
+from load import Load
 from rig import SOURCE, free_port, make_certificate
 from scale import report, scale
 from visitor import Visitor
@@ -380,3 +381,19 @@ def test_a_network_that_goes_and_comes_back_is_found_again(postgres_rig, cluster
             eventually(lambda: Visitor(rig).sign_in(people(1)[0]).status == 200, what=f'a sign-in after {weather}')
         the_tables_hold(cluster, told + 2)
         rig.stop()
+
+
+@pytest.mark.proof
+def test_counting_a_sign_in_stays_in_its_page(postgres_rig, cluster):
+    """An index on what changes with every sign-in, or pages without room, would cost five times as much."""
+    rig = postgres_rig()
+    with Load(rig, rate=200, people=100, gate=False) as load:
+        load.until(scale(600, whole=6000))
+    assert not load.trouble, load.trouble[:3]
+    rig.stop()  # backends report what they did when they end
+    tables = ('profile', 'profile_activity')
+    rows = eventually(lambda: [row for row in cluster.sql('SELECT relname, n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables') if row[0] in tables and int(row[1]) >= load.acknowledged - 100],
+                      what='the statistics of every update')
+    shares = {name: round(100 * int(hot) / int(updates), 1) for name, updates, hot in rows}
+    assert set(shares) == set(tables) and min(shares.values()) >= 95, shares
+    report('updates that stay in their page', sign_ins=load.acknowledged, **{name: f'{share} %' for name, share in shares.items()})
