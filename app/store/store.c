@@ -44,9 +44,10 @@ static struct weigate_text text_of(struct str s) {
   return (struct weigate_text){s.p, s.n};
 }
 
-/* Classes that say nothing of the store, but of what it was given. */
-static bool is_outage(int class) {
-  return class != WEIGATE_OK && class != WEIGATE_FAILED && class != WEIGATE_INVALID && class != WEIGATE_UNSUPPORTED;
+/* Not for classes that say nothing of the store, but of what it was given. A claim holds nothing that could be at fault. */
+static bool is_outage(int class, enum op_kind kind) {
+  if (class == WEIGATE_FAILED) return kind == OP_CLAIM;
+  return class != WEIGATE_OK && class != WEIGATE_INVALID && class != WEIGATE_UNSUPPORTED;
 }
 
 /* Classes that a caller may have waited for until its time was over. */
@@ -57,7 +58,7 @@ static bool takes_time(int class) {
 /* What every failure leads to besides its answer: other workers are warned, and a store that lets us wait is left alone until one
  * of its threads has seen it well. */
 static void note_trouble(struct store *store, const struct asked *asked, enum op_kind kind) {
-  if (!store->spooler || !is_outage(asked->answer.class)) return;
+  if (!store->spooler || !is_outage(asked->answer.class, kind)) return;
   spool_outage_note(spooler_dir(store->spooler));
   if (asked->is_late || takes_time(asked->answer.class))
     queue_suspect(asked->queue, kind, asked->answer.class, asked->answer.message);

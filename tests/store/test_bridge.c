@@ -198,6 +198,14 @@ static void claims_are_agreed_here_while_the_store_is_away(void **state) {
   assert_true(has_value(&looked, "first"));
 }
 
+static void a_claim_that_the_store_cannot_decide_is_agreed_here(void **state) {
+  (void)state;
+  start_store();
+  script(bridge->kit->control, FAULTY_WRITE, WEIGATE_FAILED, 0);
+  assert_int_equal(run(claim, "first").answer.item, WEIGATE_ITEM_NEW);
+  assert_int_equal(run(claim, "second").answer.item, WEIGATE_ITEM_TAKEN);
+}
+
 static void what_was_put_in_an_outage_is_found_before_it_is_delivered(void **state) {
   (void)state;
   start_store();
@@ -253,6 +261,7 @@ int main(void) {
       BRIDGE(without_a_spool_the_trouble_is_the_callers),
       BRIDGE(a_store_that_hangs_is_left_alone_until_it_is_seen_well),
       BRIDGE(claims_are_agreed_here_while_the_store_is_away),
+      BRIDGE(a_claim_that_the_store_cannot_decide_is_agreed_here),
       BRIDGE(what_was_put_in_an_outage_is_found_before_it_is_delivered),
       BRIDGE(a_claim_has_to_win_in_both_stores),
       BRIDGE(the_store_whose_name_comes_first_is_asked_first),
