@@ -31,6 +31,8 @@ class Cluster:
 
     def __init__(self, directory):
         self.dir, self.data = directory, directory / 'data'
+        # A module's tests may be parted by another's when files run side by side: then its fixtures end and begin anew.
+        shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir()
         directory.chmod(0o755)
         self.identity = {}
