@@ -2,6 +2,7 @@
  * worker: start stages, signals and the master's questions; runs on the worker's main thread. */
 #include "master/worker.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -15,6 +16,9 @@
 #include "master/channel.h"
 #include "master/process.h"
 #include "store/host.h"
+
+/* What a resolver's plug-ins may want; address space until it is touched. */
+#define LIBRARY_STACK_BYTES (1024 * 1024)
 
 struct worker {
   const struct worker_args *args;
@@ -152,12 +156,21 @@ static void follow_master(const struct worker_args *args) {
   if (getppid() != args->master_pid) _exit(EXIT_FAILURE);
 }
 
+/* Threads that libraries start (a resolver's) have the environment's limit of stack for their size, be it 64 KiB. */
+static void set_library_stacks(void) {
+  pthread_attr_t how;
+  if (pthread_attr_init(&how) != 0) return;
+  if (pthread_attr_setstacksize(&how, LIBRARY_STACK_BYTES) == 0) pthread_setattr_default_np(&how);
+  pthread_attr_destroy(&how);
+}
+
 _Noreturn void worker_run(const struct worker_args *args) {
   struct worker worker = {.args = args};
   struct err err = {""};
   log_name("worker %zu", args->number);
   host_name_process("weigate/%zu/%u", args->number, args->generation);
   follow_master(args);
+  set_library_stacks();
   metrics_use_slot(args->slot);
   for (size_t i = 0; i < sizeof stages / sizeof stages[0]; i++)
     if (stages[i](&worker, &err) != 0) end_failed(args, &err);
